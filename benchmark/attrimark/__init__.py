@@ -1,0 +1,3 @@
+"""The harness."""
+
+__version__ = "0.1.0"

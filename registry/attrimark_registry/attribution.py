@@ -1,0 +1,127 @@
+"""What running leaves behind: scores, their cost, and the record of a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from .encoding import Target
+from .removal import Operator
+from .text import Example, Feature
+
+Status = Literal["ok", "unsupported", "failed"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a method or a metric returns where one array does not say it all.
+
+    Attributes:
+        values: scores of features (subset methods), tokens (model methods, with a leading batch axis), or one number.
+        diagnostics: named numbers kept beside them: completeness gap, standard error, kept share.
+    """
+
+    values: Any
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Deterministic cost of one explanation, and the time it took.
+
+    Attributes:
+        subsets: distinct subsets of features asked for.
+        forwards, backwards: rows through the network, one way and the other.
+        tokens: tokens of those rows, without padding.
+        flops: floating-point operations of the blocks; a backward counts as two forwards.
+        seconds: wall time, this explanation's share of what was computed together.
+    """
+
+    subsets: int = 0
+    forwards: int = 0
+    backwards: int = 0
+    tokens: int = 0
+    flops: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        mine, theirs = asdict(self), asdict(other)
+        return Cost(**{name: mine[name] + theirs[name] for name in mine})
+
+    def share(self, parts: int) -> Cost:
+        """An equal part of a cost that was incurred together."""
+        return Cost(**{name: value / parts if name == "seconds" else value // parts for name, value in asdict(self).items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """One method's explanation of one decision on one text.
+
+    Attributes:
+        scores: signed; positive supports the target.
+        explained: the label explained (a label's name, or the text written).
+        value_full, value_empty: the explained value with all features and with none, where the method asked.
+        own: cost as if computed alone, in any order: the figure that is compared.
+        actual: what really ran, when work was shared with other methods and texts.
+    """
+
+    example: Example
+    features: tuple[Feature, ...]
+    scores: Float[np.ndarray, " features"]
+    target: Target
+    explained: str
+    operator: Operator | None = None
+    value_full: float | None = None
+    value_empty: float | None = None
+    own: Cost = field(default_factory=Cost)
+    actual: Cost = field(default_factory=Cost)
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.scores.shape != (len(self.features),):
+            raise ValueError(f"{len(self.features)} features need as many scores, not an array {self.scores.shape}")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One metric's value on one example under one operator; None where the metric does not apply there."""
+
+    metric: str  # content hash of the metric's identity
+    example: str
+    operator: str  # "" for metrics that remove nothing
+    value: float | None
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One cell's outcome, as stored and read.
+
+    Attributes:
+        cell: content hash of everything that decides the cell's numbers.
+        specs: the parts by name: dataset, model, chain, seed, method, operator, replicate, target.
+        left_out: examples that were not explained, with the reason.
+        bundle: sha256 of the safetensors file that holds the attributions.
+        machine: where it ran, and the versions it ran with.
+    """
+
+    cell: str
+    specs: Mapping[str, Any]
+    status: Status
+    reason: str | None = None
+    own: Cost = field(default_factory=Cost)
+    actual: Cost = field(default_factory=Cost)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    bundle: str | None = None
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    measures: tuple[Measure, ...] = ()
+
+
+def as_scores(returned: Scores | Shaped[np.ndarray, "..."] | float) -> Scores:
+    """What a plugin returned, with empty diagnostics where it gave only the values."""
+    return returned if isinstance(returned, Scores) else Scores(returned)

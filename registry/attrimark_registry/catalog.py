@@ -1,0 +1,137 @@
+"""Which plugins are installed: found through entry points, one at a time, so that a broken one breaks nothing else."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import Any
+
+import pluggy
+
+from . import hookspecs
+from .errors import AttrimarkError
+from .plugin import KINDS, Kind, Plugin
+
+GROUP = "attrimark"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One installed plugin and the distribution it came from."""
+
+    plugin: type[Plugin]
+    distribution: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An entry point that could not be used, and why."""
+
+    entry_point: str
+    distribution: str
+    reason: str
+    details: str  # the traceback
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What is installed, by kind and name."""
+
+    entries: Mapping[Kind, Mapping[str, Entry]]
+    broken: tuple[Broken, ...] = ()
+    manager: pluggy.PluginManager | None = field(default=None, compare=False, repr=False)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (entry for kind in self.entries.values() for entry in kind.values())
+
+    def find(self, kind: Kind, name: str) -> type[Plugin]:
+        """The plugin class of that name.
+
+        Raises:
+            AttrimarkError: there is none; the message names the nearest.
+        """
+        known = self.entries[kind]
+        if name in known:
+            return known[name].plugin
+        nearest = difflib.get_close_matches(name, known, n=1)
+        hint = f'; did you mean "{nearest[0]}"?' if nearest else f"; installed: {', '.join(sorted(known))}"
+        raise AttrimarkError(f'no {kind} named "{name}"{hint}')
+
+    def make(self, kind: Kind, name: str, **options: Any) -> Plugin:
+        """A plugin with its options; pydantic's ValidationError where they are wrong."""
+        return self.find(kind, name)(**options)
+
+
+def load_catalog() -> Catalog:
+    """A fresh catalog of every entry point in the group `attrimark`.
+
+    A distribution that cannot be imported, or whose hooks fail or return something else than plugins, is listed in
+    `broken`.
+
+    Raises:
+        AttrimarkError: two plugins of one kind have one name; the message names both distributions.
+    """
+    manager = pluggy.PluginManager("attrimark")
+    manager.add_hookspecs(hookspecs)
+    broken: list[Broken] = []
+    found: list[tuple[Kind, Entry]] = []
+    for point in sorted(entry_points(group=GROUP), key=lambda point: (_distribution(point), point.name)):
+        try:
+            found += _plugins_of(point, manager)
+        # plugins are strangers' code: SystemExit and SyntaxError must not end the program
+        except (Exception, SystemExit) as error:
+            reason = f"{type(error).__name__}: {error}"
+            broken.append(Broken(point.name, _distribution(point), reason, traceback.format_exc()))
+    entries: dict[Kind, dict[str, Entry]] = {kind: {} for kind in KINDS}
+    for kind, entry in found:
+        twin = entries[kind].setdefault(entry.plugin.name, entry)
+        if twin is not entry:
+            raise AttrimarkError(
+                f'two {kind} plugins are named "{entry.plugin.name}": from {twin.distribution} '
+                f"({twin.plugin.__module__}) and {entry.distribution} ({entry.plugin.__module__}); uninstall one"
+            )
+    return Catalog(MappingProxyType({k: MappingProxyType(v) for k, v in entries.items()}), tuple(broken), manager)
+
+
+def _plugins_of(point: EntryPoint, manager: pluggy.PluginManager) -> list[tuple[Kind, Entry]]:
+    """Import and register one entry point, and call its hooks alone."""
+    name = f"{_distribution(point)}:{point.name}"
+    module = point.load()
+    manager.register(module, name)
+    try:
+        manager.check_pending()
+        classes = [
+            (kind, plugin)
+            for kind in KINDS
+            for implementation in getattr(manager.hook, f"register_{_plural(kind)}").get_hookimpls()
+            if implementation.plugin_name == name
+            for plugin in implementation.function()
+        ]
+        for kind, plugin in classes:
+            _check(kind, plugin)
+    except (Exception, SystemExit):
+        manager.unregister(name=name)
+        raise
+    return [(kind, Entry(plugin, _distribution(point))) for kind, plugin in classes]
+
+
+def _check(kind: Kind, plugin: Any) -> None:
+    if not (inspect.isclass(plugin) and issubclass(plugin, KINDS[kind])):
+        raise TypeError(f"register_{_plural(kind)} returned {plugin!r}, which is no {KINDS[kind].__name__} class")
+    if inspect.isabstract(plugin):
+        raise TypeError(f"{plugin.__name__} does not implement {', '.join(sorted(plugin.__abstractmethods__))}")
+    if not isinstance(getattr(plugin, "name", None), str):
+        raise TypeError(f"{plugin.__name__} has no name")
+
+
+def _plural(kind: Kind) -> str:
+    return "strategies" if kind == "strategy" else f"{kind}s"
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "unknown"

@@ -1,0 +1,281 @@
+"""A prepared network, seen through what attribution needs of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from . import removal
+from .encoding import PROTECTED, Batch, Encoded, Target, collate
+from .errors import Unsupported
+from .reading import Reading
+from .removal import OPERATORS, Operator
+from .text import Example, Feature, Granularity, features_of, with_parents
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+How = str  # "predicted", "gold", or one fixed label
+
+
+class Model(ABC):
+    """A network and its tokenizer. Final kinds: `Classifier`, `PromptClassifier`, `Writer`.
+
+    The network is borrowed: whatever happens inside `active()` is undone when it ends.
+
+    Attributes:
+        labels: names of the outputs, in order; empty for a writer.
+        pretrained: the network this one was fine-tuned from, where it is known.
+    """
+
+    left_padded: ClassVar[bool]
+
+    def __init__(
+        self,
+        network: nn.Module,
+        tokenizer: PreTrainedTokenizerBase,
+        labels: Sequence[str] = (),
+        pretrained: Model | None = None,
+    ) -> None:
+        if not tokenizer.is_fast:
+            raise Unsupported("words are found by character offsets, which only a fast tokenizer gives")
+        self.network = network
+        self.tokenizer = tokenizer
+        self.labels = tuple(labels)
+        self.pretrained = pretrained
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Evaluation mode, parameters without gradients: entered once by the harness, and undone at its end."""
+        modes = [(module, module.training) for module in self.network.modules()]
+        gradients = [(parameter, parameter.requires_grad) for parameter in self.network.parameters()]
+        try:
+            self.network.eval()
+            for parameter, _ in gradients:
+                parameter.requires_grad_(False)
+            yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
+            for parameter, wanted in gradients:
+                parameter.requires_grad_(wanted)
+
+    # From text to rows
+
+    @abstractmethod
+    def encode(self, example: Example, granularity: Granularity = "word") -> Encoded:
+        """One example as one row.
+
+        Raises:
+            Unsupported: the text is empty, longer than the network takes, or has more segments than it takes.
+        """
+
+    def decide(self, rows: Sequence[Encoded], how: How = "predicted") -> list[Encoded]:
+        """The rows with their target: the predicted label, the gold label, or one fixed label for all.
+
+        Raises:
+            Unsupported: a gold label that is missing or unknown, a fixed label outside the model's labels.
+        """
+        if how == "predicted":
+            return [row.aimed_at(Target((int(best),))) for row, best in zip(rows, self.predict(rows), strict=True)]
+        return [row.aimed_at(Target((self._label_index(row, how),))) for row in rows]
+
+    def predict(self, rows: Sequence[Encoded], rows_a_batch: int = 16) -> list[int]:
+        """The index of the most probable label for each row."""
+        best: list[int] = []
+        with torch.no_grad():
+            for start in range(0, len(rows), rows_a_batch):
+                best += self.outputs(self.collate(rows[start : start + rows_a_batch])).argmax(-1).tolist()
+        return best
+
+    def remove(self, row: Encoded, keep: Bool[np.ndarray, " features"], operator: Operator) -> Encoded:
+        """The row without the features that are not kept. See `removal.remove`."""
+        return removal.remove(row, keep, operator, self.tokenizer.mask_token_id, self.pad_id)
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The removal operators that this tokenizer allows."""
+        missing = {"mask": self.tokenizer.mask_token_id is None, "pad": self.tokenizer.pad_token_id is None}
+        return tuple(operator for operator in OPERATORS if not missing.get(operator))
+
+    @property
+    def default_operator(self) -> Operator:
+        return "mask" if "mask" in self.operators else "delete"
+
+    def collate(self, rows: Sequence[Encoded]) -> Batch:
+        return collate(tuple(rows), left=self.left_padded, pad_id=self.pad_id or 0, device=self.device)
+
+    @property
+    def pad_id(self) -> int | None:
+        return self.tokenizer.pad_token_id
+
+    @property
+    @abstractmethod
+    def longest(self) -> int:
+        """The number of tokens that the network takes."""
+
+    # From rows to numbers
+
+    def embed(self, batch: Batch) -> Float[Tensor, "batch tokens dim"]:
+        """Word embeddings (positions are added later, inside the network), averaged where the batch says so."""
+        table = self.network.get_input_embeddings()  # pyright: ignore[reportCallIssue]
+        embeddings = table(batch.input_ids)
+        if not batch.averaged.any():
+            return embeddings
+        mean = table.weight.float().mean(0).to(embeddings.dtype)
+        return torch.where(batch.averaged.unsqueeze(-1), mean, embeddings)
+
+    @abstractmethod
+    def outputs(
+        self, batch: Batch, embeddings: Float[Tensor, "batch tokens dim"] | None = None
+    ) -> Float[Tensor, "batch outputs"]:
+        """Raw outputs in float32: one score a label, or log p of each token of the continuation.
+
+        Differentiable in `embeddings`, which stand in for `embed(batch)`.
+        """
+
+    @abstractmethod
+    def value(
+        self, outputs: Float[Tensor, "batch outputs"], targets: Sequence[Target], reading: Reading
+    ) -> Float[Tensor, " batch"]:
+        """The explained scalar of each row."""
+
+    def generate(self, rows: Sequence[Encoded], most: int) -> list[str]:
+        """At most `most` tokens of greedy continuation, decoded."""
+        raise Unsupported("an encoder writes no text")
+
+    def tails(self, row: Encoded) -> list[tuple[int, ...]]:
+        """Continuations appended to the row when it is scored; one empty one where nothing is appended."""
+        return [()]
+
+    # The network's parts
+
+    def blocks(self) -> Sequence[nn.Module]:
+        """The transformer blocks, first to last.
+
+        Raises:
+            Unsupported: no list of `num_hidden_layers` modules was found.
+        """
+        depth = self.network.config.num_hidden_layers  # pyright: ignore[reportAttributeAccessIssue]
+        for module in self.network.modules():
+            if isinstance(module, nn.ModuleList) and len(module) == depth:
+                return list(module)
+        raise Unsupported(f"{type(self.network).__name__} has no list of {depth} blocks")
+
+    def flops(self, tokens: int) -> int:
+        """Floating-point operations of the blocks for one row of `tokens`: products with weights and attention.
+
+        Counted from shapes (two a multiply-add), so that it is the same on every machine and for every kernel.
+        """
+        weights = attention = 0
+        for block in self.blocks():
+            shapes = [logical_shape(module) for module in block.modules()]
+            weights += sum(rows * columns for rows, columns in filter(None, shapes))
+            attention += 2 * self.network.config.hidden_size  # pyright: ignore[reportAttributeAccessIssue]
+        return 2 * tokens * (weights + tokens * attention)
+
+    @contextmanager
+    def eager(self) -> Iterator[None]:
+        """Plain attention, for methods that need attention weights: fused kernels return none."""
+        before = self.network.config._attn_implementation  # pyright: ignore[reportAttributeAccessIssue]
+        self.network.set_attn_implementation("eager")  # pyright: ignore[reportCallIssue]
+        try:
+            yield
+        finally:
+            self.network.set_attn_implementation(before)  # pyright: ignore[reportCallIssue]
+
+    # Shared by the final kinds
+
+    def _label_index(self, row: Encoded, how: How) -> int:
+        label = row.example.label if how == "gold" else how
+        if label not in self.labels:
+            wanted = "a gold label" if label is None else f"the label {label!r}"
+            raise Unsupported(f"example {row.example.id}: {wanted} is not one of {', '.join(self.labels)}")
+        return self.labels.index(label)
+
+    def _fits(self, tokens: int) -> None:
+        if tokens > self.longest:
+            raise Unsupported(f"the text has {tokens} tokens and the model takes {self.longest}: shorten or split it")
+
+    def _row(
+        self,
+        example: Example,
+        ids: Sequence[int],
+        types: Sequence[int],
+        places: Iterable[tuple[int, int, int]],
+        granularity: Granularity,
+        first_position: int = 0,
+        flags: tuple[str, ...] = (),
+    ) -> Encoded:
+        """A row whose tokens are given the feature with which they share most characters.
+
+        Args:
+            places: for each token its segment (PROTECTED outside the text) and its characters there.
+        """
+        if not "".join(example.segments).strip():
+            raise Unsupported(f"example {example.id}: the text is empty, so there is nothing to explain")
+        places = list(places)
+        features = (
+            tuple(with_parents(_tokens(example, places), example.segments))
+            if granularity == "token"
+            else features_of(example.segments, granularity)
+        )
+        feature_of = np.array([_owner(place, features) for place in places], dtype=np.int64)
+        if set(range(len(features))) - set(feature_of.tolist()):
+            flags = (*flags, "tokenless")  # a word of characters that the tokenizer drops
+        count = len(ids)
+        return Encoded(
+            example=example,
+            ids=np.array(ids, dtype=np.int64),
+            positions=np.arange(first_position, first_position + count, dtype=np.int64),
+            visible=np.ones(count, dtype=bool),
+            averaged=np.zeros(count, dtype=bool),
+            types=np.array(types, dtype=np.int64),
+            feature_of=feature_of,
+            features=features,
+            flags=flags,
+        )
+
+
+def logical_shape(module: nn.Module) -> tuple[int, int] | None:
+    """Inputs × outputs of a linear layer, also where its weight is packed to four bits; else None."""
+    if isinstance(module, nn.Linear):
+        return module.in_features, module.out_features
+    if type(module).__name__ == "Conv1D":  # GPT-2's linear layer, stored transposed
+        rows, columns = module.weight.shape  # pyright: ignore[reportGeneralTypeIssues, reportCallIssue]
+        return int(rows), int(columns)
+    return None
+
+
+def _owner(place: tuple[int, int, int], features: Sequence[Feature]) -> int:
+    """The feature a token belongs to: most characters shared, else the word that its white space introduces."""
+    segment, start, end = place
+    if segment == PROTECTED or not features:
+        return PROTECTED
+    shared = [feature.overlap(segment, start, end) for feature in features]
+    if max(shared) > 0:
+        return int(np.argmax(shared))
+    here = [index for index, feature in enumerate(features) if feature.segment == segment]
+    following = [index for index in here if features[index].start >= end]
+    return following[0] if following else here[-1] if here else PROTECTED
+
+
+def _tokens(example: Example, places: Sequence[tuple[int, int, int]]) -> Iterator[Feature]:
+    """One feature for each token of the text; tokens of the same characters (bytes of an emoji) share one."""
+    seen: set[tuple[int, int, int]] = set()
+    for place in places:
+        segment, start, end = place
+        if segment != PROTECTED and start < end and place not in seen:
+            seen.add(place)
+            yield Feature(example.segments[segment][start:end], segment, start, end)

@@ -1,0 +1,181 @@
+"""The whole extension surface: what a plugin is, and the one verb of each kind.
+
+A plugin is a frozen value whose fields are its options, as written in `benchmarks.toml`. Things that plugins share
+(model, device, removal operator, granularity) come in as arguments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+from pydantic import BaseModel, ConfigDict
+
+from .attribution import Attribution, Scores
+from .encoding import Batch
+from .model import How, Model
+from .reading import Reading
+from .text import Example, Feature, Splits
+
+Kind = Literal["dataset", "model", "strategy", "quantizer", "method", "metric"]
+Need = Literal["gradients", "attentions", "pretrained", "labels"]
+
+Keep = Bool[np.ndarray, "subsets features"]
+Values = Float[np.ndarray, " subsets"]
+# Yields the subsets it wants, receives their values, returns scores. It never sees the network.
+Exploration = Generator[Keep, Values, Scores | np.ndarray | float]
+
+
+class Plugin(BaseModel, ABC):
+    """A frozen value. `name` is how a suite names it; raise `version` when its numbers change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: ClassVar[Kind]
+    name: ClassVar[str]
+    version: ClassVar[str] = "1"
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What decides its numbers, as plain data."""
+        return {"kind": self.kind, "name": self.name, "version": self.version, "options": self.model_dump(mode="json")}
+
+    @property
+    def digest(self) -> str:
+        """A hash of the identity."""
+        return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        """The name, with the options that differ from their defaults: `shapley-sampling(permutations=5)`."""
+        options = self.model_dump(mode="json", exclude_defaults=True)
+        told = ", ".join(f"{name}={value}" for name, value in options.items())
+        return f"{self.name}({told})" if told else self.name
+
+
+class Dataset(Plugin, ABC):
+    """Labelled texts."""
+
+    kind: ClassVar[Kind] = "dataset"
+    assets: ClassVar[tuple[str, ...]] = ()  # references that `attrimark assets` fetches
+
+    @abstractmethod
+    def load(self) -> Splits: ...
+
+
+class ModelSource(Plugin, ABC):
+    """Where a network comes from."""
+
+    kind: ClassVar[Kind] = "model"
+    assets: ClassVar[tuple[str, ...]] = ()
+    trained: ClassVar[bool] = False  # True where it decides labels without fine-tuning
+
+    @abstractmethod
+    def load(self, labels: Sequence[str], device: str) -> Model:
+        """The model on `device` in float32, deciding between `labels`, in that order."""
+
+    def fingerprint(self) -> str:
+        """Identifies the weights without loading them; the options do where they pin a revision, a seed or a hash."""
+        return self.digest
+
+
+class Strategy(Plugin, ABC):
+    """Fine-tuning. Takes all seeds at once, so that it may train them together."""
+
+    kind: ClassVar[Kind] = "strategy"
+    seeded: ClassVar[bool] = True  # False where seeds make no difference
+
+    @abstractmethod
+    def fine_tune(self, model: Model, train: Sequence[Example], seeds: Sequence[int]) -> list[Model]:
+        """A new model for each seed; `model` is left as found.
+
+        A seed drives initialisation, order and dropout, and nothing else does.
+        """
+
+
+class Quantizer(Plugin, ABC):
+    """Fewer bits for the same network."""
+
+    kind: ClassVar[Kind] = "quantizer"
+
+    @abstractmethod
+    def quantize(self, model: Model) -> Model:
+        """A new model; `model` is left as found."""
+
+
+class Method(Plugin, ABC):
+    """A feature attribution method: a `SubsetMethod` or a `ModelMethod`."""
+
+    kind: ClassVar[Kind] = "method"
+    stochastic: ClassVar[bool] = False  # True where replicates differ
+    needs: ClassVar[frozenset[Need]] = frozenset()
+
+    reading: Reading = "log-odds"
+
+
+class SubsetMethod(Method, ABC):
+    """Sees a set function over features, never the network."""
+
+    additive: ClassVar[bool] = False  # recovers the weights of an additive set function exactly
+    complete: ClassVar[bool] = False  # scores sum to v(all) − v(none)
+
+    @abstractmethod
+    def explore(self, features: Sequence[Feature], rng: np.random.Generator) -> Exploration:
+        """Scores of the features, positive where a feature supports the target."""
+
+
+class ModelMethod(Method, ABC):
+    """Sees the network."""
+
+    @abstractmethod
+    def attribute(self, model: Model, batch: Batch, rngs: Sequence[np.random.Generator]) -> Scores:
+        """Scores of the tokens, [batch, tokens], and diagnostics with a leading batch axis.
+
+        One generator a row, so that a row's scores do not depend on its batch.
+        """
+
+
+class Metric(Plugin, ABC):
+    """A judgement of explanations (or of the model alone)."""
+
+    kind: ClassVar[Kind] = "metric"
+    higher_is_better: ClassVar[bool] = True
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    unit: ClassVar[str] = ""
+    headline: ClassVar[bool] = True  # False: shown apart from the leaderboard's main table
+
+
+class SubsetMetric(Metric, ABC):
+    """Removes features and looks at the value; scored under every operator of the suite."""
+
+    reading: ClassVar[Reading] = "probability"
+    target: ClassVar[How] = "predicted"
+
+    @abstractmethod
+    def explore(self, attribution: Attribution, rng: np.random.Generator) -> Exploration:
+        """One number; tied scores count as the average over their orders."""
+
+
+class SpanMetric(Metric, ABC):
+    """Compares scores with what is known of the text."""
+
+    @abstractmethod
+    def compare(self, attribution: Attribution, example: Example) -> float | None:
+        """One number, or None where the example says nothing (no rationale, say)."""
+
+
+class ModelMetric(Metric, ABC):
+    """Measures the model alone."""
+
+    @abstractmethod
+    def measure(self, model: Model, examples: Sequence[Example]) -> Float[np.ndarray, " examples"] | float:
+        """One number an example (NaN where it does not apply), or one for the model."""
+
+
+KINDS: Mapping[Kind, type[Plugin]] = {
+    kind.kind: kind for kind in (Dataset, ModelSource, Strategy, Quantizer, Method, Metric)
+}

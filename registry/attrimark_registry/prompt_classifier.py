@@ -1,0 +1,132 @@
+"""A causal language model that classifies by completing a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .causal import as_chat, continuation_ids, greedy, log_probabilities, place_text, split_prompt
+from .encoding import Batch, Encoded, Target
+from .errors import AttrimarkError, Unsupported
+from .model import Model
+from .reading import Reading, read_labels
+from .text import Example, Granularity
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@final
+class PromptClassifier(Model):
+    """Labels compared by the log-probability of writing their answer after the prompt (the constrained reading).
+
+    Its outputs are Σ log p of each label's answer; `generate` gives what the model writes when left free, and
+    `parse` the label in it, if any (the generated reading).
+
+    Args:
+        prompt: holds `{text}` where the text goes; everything around it is protected.
+        chat: fill the prompt into the tokenizer's chat template, as a user's turn.
+        answers: what is written for each label; by default the label, after a space where there is no template.
+
+    Raises:
+        AttrimarkError: a prompt without its slot; two answers of which one is the other or begins it.
+    """
+
+    left_padded: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        network: nn.Module,
+        tokenizer: PreTrainedTokenizerBase,
+        labels: Sequence[str],
+        prompt: str,
+        chat: bool = False,
+        answers: Mapping[str, str] | None = None,
+        pretrained: Model | None = None,
+    ) -> None:
+        super().__init__(network, tokenizer, labels, pretrained)
+        split_prompt(prompt)
+        self.pieces = split_prompt(as_chat(tokenizer, prompt) if chat else prompt)
+        self.chat = chat
+        self.answers = dict(answers or {label: label if chat else f" {label}" for label in labels})
+        if set(self.answers) != set(self.labels):
+            raise AttrimarkError(f"answers are needed for exactly these labels: {', '.join(self.labels)}")
+        sample = "a text".join(self.pieces)
+        self._written = [
+            continuation_ids(tokenizer, sample, self.answers[label], add_special_tokens=not chat)
+            for label in self.labels
+        ]
+        _refuse_prefixes(dict(zip(self.labels, self._written, strict=True)))
+        self._tails = _longest_tails(self._written)
+
+    def encode(self, example: Example, granularity: Granularity = "word") -> Encoded:
+        if len(example.segments) != len(self.pieces) - 1:
+            raise Unsupported(f"example {example.id}: the prompt has a slot for one segment")
+        ids, places, straddles = place_text(self.tokenizer, example, self.pieces, add_special_tokens=not self.chat)
+        self._fits(len(ids) + max(map(len, self._written)))
+        flags = ("straddles",) if straddles else ()
+        return self._row(example, ids, [0] * len(ids), places, granularity, flags=flags)
+
+    @property
+    def longest(self) -> int:
+        return int(self.network.config.max_position_embeddings)
+
+    def tails(self, row: Encoded) -> list[tuple[int, ...]]:
+        return list(self._tails)
+
+    def outputs(
+        self, batch: Batch, embeddings: Float[Tensor, "batch tokens dim"] | None = None
+    ) -> Float[Tensor, "batch outputs"]:
+        if embeddings is None and batch.averaged.any():
+            embeddings = self.embed(batch)
+        count, longest = len(self._tails), max(map(len, self._tails))
+        if count > 1:
+            embeddings = None if embeddings is None else embeddings.repeat_interleave(count, dim=0)
+        padded = [[*tail, *[-1] * (longest - len(tail))] for tail in self._tails]
+        tails = torch.tensor(padded, dtype=torch.long, device=self.device).reshape(count, longest)
+        steps = log_probabilities(
+            self.network, batch.repeated(count), tails.repeat(len(batch), 1), longest + 1, embeddings
+        ).unflatten(0, (len(batch), count))
+        scores = []
+        for ids in self._written:
+            tail = next(place for place, tail in enumerate(self._tails) if tail[: len(ids) - 1] == ids[:-1])
+            scores.append(sum(steps[:, tail, place, token] for place, token in enumerate(ids)))
+        return torch.stack(scores, dim=-1)  # pyright: ignore[reportArgumentType]
+
+    def value(
+        self, outputs: Float[Tensor, "batch outputs"], targets: Sequence[Target], reading: Reading
+    ) -> Float[Tensor, " batch"]:
+        return read_labels(outputs, list(targets), reading)
+
+    def generate(self, rows: Sequence[Encoded], most: int) -> list[str]:
+        stop = {token for token in (self.tokenizer.eos_token_id,) if token is not None}
+        with torch.no_grad():
+            written = greedy(self.network, self.collate(rows), most, stop)
+        return [self.tokenizer.decode(ids, skip_special_tokens=True) for ids in written]
+
+    def parse(self, written: str, words: int = 5) -> str | None:
+        """The first label among the first words written, whatever its case; None where there is none."""
+        start = " ".join(written.split()[:words]).casefold()
+        found = {label: start.find(label.casefold()) for label in self.labels}
+        found = {label: place for label, place in found.items() if place >= 0}
+        return min(found, key=lambda label: found[label]) if found else None
+
+
+def _refuse_prefixes(written: Mapping[str, tuple[int, ...]]) -> None:
+    for one, ids in written.items():
+        for other, more in written.items():
+            if one != other and more[: len(ids)] == ids:
+                raise AttrimarkError(
+                    f"the answers for {one!r} and {other!r} cannot be told apart: as tokens, the first "
+                    "begins the second; give other answers"
+                )
+
+
+def _longest_tails(written: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """What must be appended so that every token of every answer is scored once: answers without their last token."""
+    tails = sorted({ids[:-1] for ids in written}, key=len, reverse=True)
+    return [tail for place, tail in enumerate(tails) if not any(t[: len(tail)] == tail for t in tails[:place])]

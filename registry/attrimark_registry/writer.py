@@ -1,0 +1,110 @@
+"""A causal language model whose explained decision is the text that it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .causal import as_chat, continuation_ids, greedy, log_probabilities, place_text, split_prompt
+from .encoding import Batch, Encoded, Target
+from .errors import Unsupported
+from .model import How, Model
+from .reading import Reading, read_continuation
+from .text import Example, Granularity
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@final
+class Writer(Model):
+    """Its outputs are log p of each token of the target's continuation, given the text and the tokens before.
+
+    Args:
+        prompt: holds `{text}` where the text goes.
+        chat: fill the prompt into the tokenizer's chat template, as a user's turn.
+        most: how many tokens are written where the model's own continuation is explained.
+    """
+
+    left_padded: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        network: nn.Module,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: str = "{text}",
+        chat: bool = False,
+        most: int = 32,
+        pretrained: Model | None = None,
+    ) -> None:
+        super().__init__(network, tokenizer, (), pretrained)
+        split_prompt(prompt)
+        self.pieces = split_prompt(as_chat(tokenizer, prompt) if chat else prompt)
+        self.chat = chat
+        self.most = most
+
+    def encode(self, example: Example, granularity: Granularity = "word") -> Encoded:
+        if len(example.segments) != len(self.pieces) - 1:
+            raise Unsupported(f"example {example.id}: the prompt has a slot for one segment")
+        ids, places, straddles = place_text(self.tokenizer, example, self.pieces, add_special_tokens=not self.chat)
+        self._fits(len(ids) + self.most)
+        flags = ("straddles",) if straddles else ()
+        return self._row(example, ids, [0] * len(ids), places, granularity, flags=flags)
+
+    @property
+    def longest(self) -> int:
+        return int(self.network.config.max_position_embeddings)
+
+    def decide(self, rows: Sequence[Encoded], how: How = "predicted") -> list[Encoded]:
+        """The rows with their continuation as the target: written greedily, or the example's reference ("gold")."""
+        if how == "predicted":
+            with torch.no_grad():
+                written = [greedy(self.network, self.collate([row]), self.most, self._stop)[0] for row in rows]
+        else:
+            written = [self._reference(row) for row in rows]
+        for row, ids in zip(rows, written, strict=True):
+            if not ids:
+                raise Unsupported(f"example {row.example.id}: the continuation is empty, so there is nothing to explain")
+        return [row.aimed_at(Target(tuple(range(len(ids))), tuple(ids))) for row, ids in zip(rows, written, strict=True)]
+
+    def tails(self, row: Encoded) -> list[tuple[int, ...]]:
+        return [row.target.ids[:-1] if row.target else ()]
+
+    def outputs(
+        self, batch: Batch, embeddings: Float[Tensor, "batch tokens dim"] | None = None
+    ) -> Float[Tensor, "batch outputs"]:
+        """log p of each target token, [batch, longest continuation], 0 after the end of a shorter one."""
+        if embeddings is None and batch.averaged.any():
+            embeddings = self.embed(batch)
+        targets = [row.target.ids if row.target else () for row in batch.rows]
+        width = max(map(len, targets))
+        if min(map(len, targets)) == 0:
+            raise Unsupported("a writer's rows need their target: call decide first")
+        grid = torch.tensor([[*ids, *[-1] * (width - len(ids))] for ids in targets], device=self.device)
+        # every token but the last is read: a shorter row's last one too, whose prediction is masked below
+        steps = log_probabilities(self.network, batch, grid[:, :-1], width, embeddings)
+        return steps.gather(-1, grid.clamp(min=0).unsqueeze(-1)).squeeze(-1).masked_fill(grid < 0, 0.0)
+
+    def value(
+        self, outputs: Float[Tensor, "batch outputs"], targets: Sequence[Target], reading: Reading
+    ) -> Float[Tensor, " batch"]:
+        return read_continuation(outputs, list(targets), reading)
+
+    def generate(self, rows: Sequence[Encoded], most: int) -> list[str]:
+        with torch.no_grad():
+            written = greedy(self.network, self.collate(rows), most, self._stop)
+        return [self.tokenizer.decode(ids, skip_special_tokens=True) for ids in written]
+
+    @property
+    def _stop(self) -> set[int]:
+        return {token for token in (self.tokenizer.eos_token_id,) if token is not None}
+
+    def _reference(self, row: Encoded) -> tuple[int, ...]:
+        if row.example.reference is None:
+            raise Unsupported(f"example {row.example.id}: there is no reference to explain")
+        prompt = "a text".join(self.pieces)
+        return continuation_ids(self.tokenizer, prompt, row.example.reference, add_special_tokens=not self.chat)
