@@ -120,6 +120,8 @@ class Record:
     bundle: str | None = None
     machine: Mapping[str, Any] = field(default_factory=dict)
     measures: tuple[Measure, ...] = ()
+    # by the metric's content hash: whether it could be computed, and if not why
+    metric_status: Mapping[str, tuple[Status, str | None]] = field(default_factory=dict)
 
 
 def as_scores(returned: Scores | Shaped[np.ndarray, "..."] | float) -> Scores:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .encoding import PROTECTED, Batch
 from .errors import AttrimarkError
+from .reading import at_least_float32
 from .text import Example
 
 SLOT = "{text}"
@@ -101,7 +102,7 @@ def log_probabilities(
     logits = network(
         **inputs, attention_mask=mask, position_ids=positions, logits_to_keep=keep, use_cache=False
     ).logits
-    return logits.float().log_softmax(-1)
+    return at_least_float32(logits).log_softmax(-1)
 
 
 def greedy(network: torch.nn.Module, batch: Batch, most: int, stop: set[int]) -> list[list[int]]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .encoding import PROTECTED, Batch, Encoded, Target
 from .errors import Unsupported
 from .model import Model
-from .reading import Reading, read_labels
+from .reading import Reading, at_least_float32, read_labels
 from .text import Example, Granularity
 
 
@@ -66,7 +66,8 @@ class Classifier(Model):
         if getattr(self.network.config, "type_vocab_size", 0) > 1:
             optional["token_type_ids"] = batch.token_type_ids
         accepted = {name: value for name, value in optional.items() if name in self._accepted}
-        return self.network(**inputs, attention_mask=batch.attention_mask, **accepted).logits.float()
+        logits = self.network(**inputs, attention_mask=batch.attention_mask, **accepted).logits
+        return at_least_float32(logits)
 
     def value(
         self, outputs: Float[Tensor, "batch outputs"], targets: Sequence[Target], reading: Reading

@@ -159,6 +159,10 @@ class Model(ABC):
         """Continuations appended to the row when it is scored; one empty one where nothing is appended."""
         return [()]
 
+    def lengths(self, row: Encoded) -> list[int]:
+        """Tokens of each row that goes through the network to score this one alone."""
+        return [len(row) + len(tail) for tail in self.tails(row)]
+
     # The network's parts
 
     def blocks(self) -> Sequence[nn.Module]:

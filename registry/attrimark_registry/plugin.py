@@ -131,6 +131,11 @@ class SubsetMethod(Method, ABC):
 class ModelMethod(Method, ABC):
     """Sees the network."""
 
+    @property
+    def passes(self) -> int:
+        """Passes through the network for one row, forwards and backwards together: for estimates only."""
+        return 2
+
     @abstractmethod
     def attribute(self, model: Model, batch: Batch, rngs: Sequence[np.random.Generator]) -> Scores:
         """Scores of the tokens, [batch, tokens], and diagnostics with a leading batch axis.

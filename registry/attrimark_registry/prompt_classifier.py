@@ -94,7 +94,8 @@ class PromptClassifier(Model):
         scores = []
         for ids in self._written:
             tail = next(place for place, tail in enumerate(self._tails) if tail[: len(ids) - 1] == ids[:-1])
-            scores.append(sum(steps[:, tail, place, token] for place, token in enumerate(ids)))
+            # in float64: log-odds are a small difference of long sums
+            scores.append(sum(steps[:, tail, place, token].double() for place, token in enumerate(ids)))
         return torch.stack(scores, dim=-1)  # pyright: ignore[reportArgumentType]
 
     def value(

@@ -56,3 +56,8 @@ def read_continuation(
     if reading in ("log-odds", "logit", "log-probability"):
         return total
     return (total / chosen.sum(-1)).exp()
+
+
+def at_least_float32(outputs: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Half-precision outputs in float32; others as they are."""
+    return outputs.float() if outputs.element_size() < 4 else outputs

@@ -1,0 +1,160 @@
+"""A cell's attributions in one safetensors file, named by its sha256.
+
+safetensors checks the header only and loads a flipped byte of the scores silently; so the name is checked on
+read. Nothing is pickled: scores are flat arrays, one for each dtype, and the rest is JSON in an array of
+bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrimark_registry.attribution import Attribution, Cost
+from attrimark_registry.encoding import Target
+from attrimark_registry.errors import AttrimarkError
+from attrimark_registry.text import Example, Feature, Span
+from safetensors.numpy import load, save
+
+SUFFIX = ".safetensors"
+_DTYPES = ("float16", "float32", "float64")
+
+
+def write_bundle(attributions: Sequence[Attribution], folder: Path) -> Path:
+    """Write all attributions into one new file of `folder`, durably, and give its path.
+
+    Whoever looks sees the whole file or none: it is written under another name, synced, then renamed.
+
+    Raises:
+        AttrimarkError: the folder cannot be written to, or the disk is full; no partial file is left.
+    """
+    content = _packed(attributions)
+    path = folder / f"{hashlib.sha256(content).hexdigest()}{SUFFIX}"
+    partial = folder / f"{secrets.token_hex(16)}.partial"
+    try:
+        # "x" neither overwrites nor follows a link
+        with open(partial, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        move(partial, path)
+    except OSError as error:
+        raise AttrimarkError(f"{folder}: the attributions could not be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def read_bundle(path: Path) -> list[Attribution]:
+    """The attributions of one file, exactly as they were written.
+
+    Raises:
+        AttrimarkError: there is no such file, it is a link, or its content is not what its name says.
+    """
+    return _unpacked(checked(path))
+
+
+def checked(path: Path) -> bytes:
+    """The content of a bundle, which has the hash that its name says.
+
+    Raises:
+        AttrimarkError: as `read_bundle`.
+    """
+    if path.is_symlink():
+        raise AttrimarkError(f"{path} is a link, and links are not followed; run again to replace it")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise AttrimarkError(f"{path} cannot be read: {error.strerror}; run again to replace it") from error
+    found = hashlib.sha256(content).hexdigest()
+    if f"{found}{SUFFIX}" != path.name:
+        raise AttrimarkError(
+            f"{path} is corrupt: its content has the sha256 {found}; run again to replace it"
+        )
+    return content
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename within one file system, so that the new name survives a power cut."""
+    os.replace(source, target)
+    if os.name == "posix":  # elsewhere a folder cannot be opened, and need not be
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _packed(attributions: Sequence[Attribution]) -> bytes:
+    """Bytes that depend on the attributions alone (an array's order in the file does not follow a hash)."""
+    rest = json.dumps([_described(each) for each in attributions], default=_plain).encode()
+    arrays: dict[str, np.ndarray] = {"rest": np.frombuffer(rest, dtype=np.uint8)}
+    for dtype in sorted({each.scores.dtype.name for each in attributions}):
+        if dtype not in _DTYPES:
+            raise AttrimarkError(f"scores of {dtype} cannot be stored: give one of {', '.join(_DTYPES)}")
+        scores = [each.scores for each in attributions if each.scores.dtype.name == dtype]
+        arrays[f"scores.{dtype}"] = np.concatenate(scores).astype(dtype)
+        arrays[f"offsets.{dtype}"] = np.cumsum([0, *map(len, scores)], dtype=np.int64)
+    return save(arrays)
+
+
+def _unpacked(content: bytes) -> list[Attribution]:
+    arrays = load(content)
+    runs = {
+        dtype: iter(np.split(arrays[f"scores.{dtype}"], arrays[f"offsets.{dtype}"][1:-1]))
+        for dtype in _DTYPES
+        if f"scores.{dtype}" in arrays
+    }
+    described = json.loads(arrays["rest"].tobytes())
+    return [_attribution(plain, next(runs[plain["dtype"]])) for plain in described]
+
+
+def _described(attribution: Attribution) -> dict[str, Any]:
+    """All of an attribution but its scores, as plain data."""
+    return {
+        "dtype": attribution.scores.dtype.name,
+        "example": asdict(attribution.example),
+        "features": [asdict(feature) for feature in attribution.features],
+        "target": asdict(attribution.target),
+        "explained": attribution.explained,
+        "operator": attribution.operator,
+        "value_full": attribution.value_full,
+        "value_empty": attribution.value_empty,
+        "own": asdict(attribution.own),
+        "actual": asdict(attribution.actual),
+        "diagnostics": dict(attribution.diagnostics),
+        "flags": attribution.flags,
+    }
+
+
+def _attribution(plain: Mapping[str, Any], scores: np.ndarray) -> Attribution:
+    example, target = plain["example"], plain["target"]
+    spans = tuple(Span(**span) for span in example["spans"])
+    return Attribution(
+        example=Example(**{**example, "segments": tuple(example["segments"]), "spans": spans}),
+        features=tuple(Feature(**{**each, "parents": tuple(each["parents"])}) for each in plain["features"]),
+        scores=scores,
+        target=Target(tuple(target["chosen"]), tuple(target["ids"])),
+        explained=plain["explained"],
+        operator=plain["operator"],
+        value_full=plain["value_full"],
+        value_empty=plain["value_empty"],
+        own=Cost(**plain["own"]),
+        actual=Cost(**plain["actual"]),
+        diagnostics=plain["diagnostics"],
+        flags=tuple(plain["flags"]),
+    )
+
+
+def _plain(value: object) -> Any:
+    """numpy's numbers, which JSON does not know, as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} cannot be stored: diagnostics are numbers")

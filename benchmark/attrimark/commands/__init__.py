@@ -1,0 +1,1 @@
+"""The commands of `attrimark`, one a file; each is imported when it is called."""

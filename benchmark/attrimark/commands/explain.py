@@ -1,0 +1,103 @@
+"""`attrimark explain`: one text, one model, one method, word by word."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import click
+
+from . import options
+
+TRAINED_ON = 1000  # texts: enough for a head, in seconds
+
+
+@click.command()
+@click.argument("text")
+@click.option("--model", default="smollm2", show_default=True, help="A model plugin that decides without training.")
+@click.option("--method", default="leave-one-out", show_default=True, help="A method plugin.")
+@click.option("--option", "-o", "given", multiple=True, metavar="NAME=VALUE", help="An option of the method, as in TOML.")
+@click.option("--labels", default="negative,positive", show_default=True, help="The labels to decide between.")
+@click.option("--strategy", help="Fine-tune on --dataset first; frozen, where the model comes without a head.")
+@click.option("--dataset", default="rated-snippets", show_default=True, help="What --strategy trains on.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--target", default="predicted", show_default=True, help='"predicted", or the label to explain.')
+@click.option("--granularity", type=click.Choice(["word", "token", "sentence", "passage"]), default="word")
+@options.device
+@options.as_json
+def command(
+    text: str,
+    model: str,
+    method: str,
+    given: tuple[str, ...],
+    labels: str,
+    strategy: str | None,
+    dataset: str,
+    seed: int,
+    target: str,
+    granularity: Any,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Explain the model's decision on TEXT: every word's score, positive where it supports the decision."""
+    from attrimark_registry.catalog import load_catalog
+    from attrimark_registry.errors import AttrimarkError
+    from attrimark_registry.plugin import Dataset, Strategy
+    from attrimark_registry.text import Example
+
+    from ..attribute import attribute
+    from ..bars import as_bars
+    from ..prepare import prepare
+
+    catalog = load_catalog()
+    chosen: Any = catalog.make("method", method, **_options(given))
+    source: Any = catalog.make("model", model)
+    if strategy or not source.trained:
+        splits = cast(Dataset, catalog.make("dataset", dataset)).load()
+        trainer = cast(Strategy, catalog.make("strategy", strategy or "frozen"))
+        click.echo(f"training ({trainer}) on {TRAINED_ON} texts of {dataset} …", err=True)
+        untrained = source.load(splits.labels, device or "cpu")
+        ready = trainer.fine_tune(untrained, splits.train[:TRAINED_ON], [seed])[0]
+    else:
+        ready = source.load(labels.split(","), device or "cpu")
+    with ready.active():
+        prepared = prepare(ready, [Example("text", (text,))], target, granularity)
+        if prepared.left_out:
+            raise AttrimarkError(prepared.left_out["text"])
+        explanation = attribute(prepared, chosen).explained[0]
+    if as_json:
+        pairs = [
+            {"text": feature.text, "start": feature.start, "end": feature.end, "score": float(score)}
+            for feature, score in zip(explanation.features, explanation.scores, strict=True)
+        ]
+        told = {
+            "explained": explanation.explained,
+            "method": str(chosen),
+            "operator": explanation.operator,
+            "value_full": explanation.value_full,
+            "value_empty": explanation.value_empty,
+            "features": pairs,
+            "cost": vars(explanation.own),
+            "diagnostics": dict(explanation.diagnostics),
+            "flags": list(explanation.flags),
+        }
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    click.echo(f"explained: {explanation.explained}    method: {chosen}    cost: {explanation.own.forwards} forwards")
+    click.echo(as_bars(explanation))
+
+
+def _options(given: tuple[str, ...]) -> dict[str, Any]:
+    """`permutations=5` as TOML reads it; bare words are strings."""
+    import tomllib
+
+    options: dict[str, Any] = {}
+    for each in given:
+        name, found, value = each.partition("=")
+        if not found:
+            raise click.UsageError(f"{each!r} is no option: write NAME=VALUE")
+        try:
+            options |= tomllib.loads(f"{name} = {value}")
+        except tomllib.TOMLDecodeError:
+            options[name] = value
+    return options

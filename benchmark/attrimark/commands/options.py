@@ -1,0 +1,19 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+suite = click.argument("suite")
+config = click.option(
+    "--config", "-c", type=click.Path(path_type=Path), default=Path("benchmarks.toml"), show_default=True,
+    help="The file with the suites.",
+)  # fmt: skip
+store = click.option(
+    "--store", type=click.Path(path_type=Path), default=Path(".attrimark"), show_default=True,
+    help="The folder where results are kept.",
+)  # fmt: skip
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
+device = click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Where to run; a GPU where there is one.")

@@ -1,0 +1,57 @@
+"""`attrimark run`: run a suite, resume it, print its leaderboards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options
+
+
+@click.command()
+@options.suite
+@options.config
+@options.store
+@click.option("--slots", type=click.IntRange(min=1), help="Workers side by side; one a GPU, or one, by default.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of each worker; the cores shared out, by default.")
+@options.device
+@click.option("--quiet", is_flag=True, help="No progress, only the leaderboards.")
+@options.as_json
+@click.pass_context
+def command(
+    context: click.Context,
+    suite: str,
+    config: Path,
+    store: Path,
+    slots: int | None,
+    threads: int | None,
+    device: str | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run SUITE: compute what is missing, store every cell as it is finished, print the leaderboards.
+
+    Run it again to resume; finished cells are never run twice. Exit code 1 where a cell failed.
+    """
+    from attrimark_registry.catalog import load_catalog
+
+    from ..config import read_suite
+    from ..matrix import cells_of
+    from ..progress import Progress
+    from ..run import run
+    from ..slots import slots_for
+    from ..store import Store
+    from .show import show
+
+    catalog = load_catalog()
+    chosen = read_suite(config, suite, catalog)
+    catalog.manager.register(Progress(quiet=quiet or as_json))
+    with Store(store) as opened:
+        try:
+            summary = run(chosen, opened, slots_for(slots, device, threads), catalog.manager)
+        except KeyboardInterrupt:
+            click.echo(f"\nInterrupted; finished cells are kept. Resume with: attrimark run {suite}", err=True)
+            context.exit(2)
+        show(cells_of(chosen), opened, as_json=as_json)
+    context.exit(1 if summary["failed"] else 0)

@@ -1,0 +1,71 @@
+"""What a cell will cost, before anything is loaded: its explorations are played on a value that is always zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from attrimark_registry.attribution import Attribution
+from attrimark_registry.encoding import Target
+from attrimark_registry.errors import Unsupported
+from attrimark_registry.plugin import Exploration, ModelMethod, SubsetMethod, SubsetMetric
+from attrimark_registry.text import Feature, features_of
+
+from .matrix import Cell
+from .randomness import generator_for
+
+TOKENS_A_WORD = 1.4  # English words in subword vocabularies, with their punctuation
+DEFAULT_OPERATORS = 2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Rows through the network (a backward counts as one more) and their tokens, prompts not included."""
+
+    passes: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: Estimate) -> Estimate:
+        return Estimate(self.passes + other.passes, self.tokens + other.tokens)
+
+
+def estimate(cell: Cell) -> Estimate:
+    """Passes and tokens of a cell's method and of its metrics, duplicates within each removed."""
+    if cell.problem:
+        return Estimate()
+    if cell.method is None:
+        return _of(1, sum(len(features_of(each.segments, "word")) for each in cell.variant.examples), len(cell.variant.examples))
+    granularity = "word" if cell.variant.granularity == "token" else cell.variant.granularity
+    total = Estimate()
+    for example in cell.variant.examples:
+        features = features_of(example.segments, granularity)
+        words = len(features_of(example.segments, "word"))
+        rng = generator_for(cell.suite_seed, cell.method, example.id, cell.replicate)
+        passes = 0
+        if isinstance(cell.method, SubsetMethod):
+            passes = _subsets(cell.method.explore(features, rng), len(features))
+        elif isinstance(cell.method, ModelMethod):
+            passes = cell.method.passes
+        made = Attribution(example, features, rng.permutation(len(features)).astype(np.float32), Target((0,)), "")
+        for metric in cell.metrics:
+            if isinstance(metric, SubsetMetric):
+                operators = len(cell.operators or ()) or DEFAULT_OPERATORS
+                passes += operators * _subsets(metric.explore(made, rng), len(features))
+        total += _of(passes, passes * words)
+    return total
+
+
+def _of(passes: int, words: int, texts: int = 1) -> Estimate:
+    return Estimate(passes * texts, round(words * TOKENS_A_WORD))
+
+
+def _subsets(exploration: Exploration, features: int) -> int:
+    asked: set[bytes] = set()
+    values = None
+    try:
+        while True:
+            keep = exploration.send(values)  # pyright: ignore[reportArgumentType]
+            asked |= {np.packbits(row).tobytes() for row in keep}
+            values = np.zeros(len(keep))
+    except (StopIteration, Unsupported):
+        return len(asked)

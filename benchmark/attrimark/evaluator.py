@@ -1,0 +1,191 @@
+"""The value of every subset of features that anybody asks for, computed once.
+
+Methods and metrics are generators of subsets. This is the one place where their questions meet the network: it
+removes duplicates (across methods, metrics and thresholds), fills batches by tokens across texts, keeps the raw
+outputs so that every reading comes from one forward, and counts what each asker would have cost alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from attrimark_registry.attribution import Cost, Scores, as_scores
+from attrimark_registry.encoding import Encoded
+from attrimark_registry.errors import Unsupported
+from attrimark_registry.memory import smaller_on_exhaustion
+from attrimark_registry.model import Model
+from attrimark_registry.plugin import Exploration, Keep, Values
+from attrimark_registry.reading import Reading
+from attrimark_registry.removal import Operator
+
+TOKENS_A_BATCH = {"cpu": 2048, "cuda": 32768}
+
+Key = tuple[str, tuple[int, ...], str, bytes]  # text, continuation, operator, packed subset
+
+
+@dataclass(frozen=True)
+class Question:
+    """One exploration, and how its subsets become values."""
+
+    row: Encoded
+    operator: Operator
+    reading: Reading
+    exploration: Exploration
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an exploration returned, and its cost; `scores` is None where it refused, with its reason."""
+
+    scores: Scores | None
+    reason: str | None = None
+    own: Cost = field(default_factory=Cost)
+    actual: Cost = field(default_factory=Cost)
+    value_full: float | None = None
+    value_empty: float | None = None
+
+
+class _Asked:
+    """What one question has asked so far."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self.keys: dict[Key, list[int]] = {}  # → lengths of the rows that go through the network for it alone
+        self.computed: dict[Key, list[int]] = {}  # those of them that this question was the first to need
+
+
+class SubsetEvaluator:
+    """Values of subsets of a model's rows.
+
+    Args:
+        tokens: how many tokens, padding included, go through the network at once; halved when memory runs out.
+        advanced: called with the number of subsets computed since the last call.
+    """
+
+    def __init__(
+        self, model: Model, tokens: int | None = None, advanced: Callable[[int], None] = lambda computed: None
+    ) -> None:
+        self.model = model
+        self.tokens = tokens or TOKENS_A_BATCH.get(model.device.type, 2048)
+        self.advanced = advanced
+        self._outputs: dict[Key, np.ndarray] = {}
+
+    def forget(self) -> None:
+        """Share nothing with what comes next (a suite's `isolate`)."""
+        self._outputs.clear()
+
+    def explore(self, questions: Sequence[Question]) -> list[Answer]:
+        """Drive every exploration to its end, all of them side by side, so that their subsets share batches."""
+        started = time.perf_counter()
+        asked = [_Asked(question) for question in questions]
+        answers: list[Answer | None] = [None] * len(questions)
+        sent: dict[int, Values | None] = dict.fromkeys(range(len(questions)))
+        while sent:
+            wanted: dict[int, Keep] = {}
+            for place, values in sent.items():
+                try:
+                    wanted[place] = questions[place].exploration.send(values)  # pyright: ignore[reportArgumentType]
+                except StopIteration as end:
+                    answers[place] = self._answer(asked[place], as_scores(end.value))
+                except Unsupported as refusal:
+                    answers[place] = Answer(None, str(refusal))
+            self._compute({place: (asked[place], keep) for place, keep in wanted.items()})
+            sent = {place: self._read(questions[place], keep) for place, keep in wanted.items()}
+        return _share_seconds([answer for answer in answers if answer], time.perf_counter() - started)
+
+    def value(self, row: Encoded, operator: Operator, reading: Reading, keep: Keep) -> Values:
+        """Values of some subsets of one row."""
+        question = Question(row, operator, reading, _ask(keep))
+        answer = self.explore([question])[0]
+        if answer.scores is None:
+            raise Unsupported(answer.reason or "")
+        return answer.scores.values
+
+    def _compute(self, wanted: dict[int, tuple[_Asked, Keep]]) -> None:
+        """Fill the cache with the outputs that are missing, longest rows first."""
+        missing: dict[Key, Encoded] = {}
+        for asker, subsets in wanted.values():
+            question = asker.question
+            for keep in subsets:
+                key = _key(question, keep)
+                if key in asker.keys:
+                    continue
+                row = self.model.remove(question.row, keep, question.operator)
+                asker.keys[key] = self.model.lengths(row)
+                if key not in self._outputs and key not in missing:
+                    missing[key] = row
+                    asker.computed[key] = asker.keys[key]
+        order = sorted(missing, key=lambda key: len(missing[key]), reverse=True)
+        while order:
+            count = max(1, self.tokens // sum(self.model.lengths(missing[order[0]])))
+            batch, order = order[:count], order[count:]
+            smaller_on_exhaustion(lambda keys: self._forward(keys, missing), batch, self._shrink)
+            self.advanced(len(batch))
+
+    def _forward(self, keys: Sequence[Key], rows: dict[Key, Encoded]) -> None:
+        batch = self.model.collate([rows[key] for key in keys])
+        with torch.no_grad():
+            outputs = self.model.outputs(batch).cpu().numpy()
+        for key, output in zip(keys, outputs, strict=True):
+            self._outputs[key] = output
+
+    def _shrink(self) -> None:
+        self.tokens = max(1, self.tokens // 2)
+
+    def _read(self, question: Question, keep: Keep) -> Values:
+        if not len(keep):
+            return np.zeros(0)
+        outputs = np.stack([self._outputs[_key(question, subset)] for subset in keep])
+        width = len(question.row.target.ids) if question.row.target and question.row.target.ids else outputs.shape[1]
+        targets = [question.row.target] * len(keep)
+        return self.model.value(torch.from_numpy(outputs[:, :width]).double(), targets, question.reading).numpy()  # pyright: ignore[reportArgumentType]
+
+    def _answer(self, asker: _Asked, scores: Scores) -> Answer:
+        count = len(asker.question.row.features)
+        ends = [self._known(asker, np.full((1, count), kept)) for kept in (True, False)]
+        return Answer(scores, None, self._cost(asker.keys), self._cost(asker.computed), *ends)
+
+    def _known(self, asker: _Asked, keep: Keep) -> float | None:
+        known = _key(asker.question, keep[0]) in asker.keys
+        return float(self._read(asker.question, keep)[0]) if known else None
+
+    def _cost(self, keys: dict[Key, list[int]]) -> Cost:
+        lengths = [length for each in keys.values() for length in each]
+        flops = {length: self.model.flops(length) for length in set(lengths)}
+        return Cost(
+            subsets=len(keys),
+            forwards=len(lengths),
+            tokens=sum(lengths),
+            flops=sum(flops[length] for length in lengths),
+        )
+
+
+def _ask(keep: Keep) -> Exploration:
+    values = yield keep
+    return values
+
+
+def _key(question: Question, keep: np.ndarray) -> Key:
+    # with every feature kept, operators do not differ
+    operator = "" if keep.all() else question.operator
+    target = question.row.target
+    return question.row.example.id, target.ids if target else (), operator, np.packbits(keep).tobytes()
+
+
+def _share_seconds(answers: Iterable[Answer], seconds: float) -> list[Answer]:
+    """Wall time in proportion to the tokens that each asker needed."""
+    answers = list(answers)
+    total = sum(answer.own.tokens for answer in answers)
+    shares = [answer.own.tokens / total if total else 1 / len(answers) for answer in answers]
+    return [
+        replace(
+            answer,
+            own=replace(answer.own, seconds=seconds * share),
+            actual=replace(answer.actual, seconds=seconds * share),
+        )
+        for answer, share in zip(answers, shares, strict=True)
+    ]

@@ -1,0 +1,170 @@
+"""For people with a model in hand: explain and judge in this process, and show the leaderboard.
+
+(Not named after its verb, which would hide `attrimark.evaluate` once this module is imported.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from attrimark_registry.attribution import Attribution, Record
+from attrimark_registry.catalog import Catalog, load_catalog
+from attrimark_registry.classifier import Classifier
+from attrimark_registry.errors import AttrimarkError
+from attrimark_registry.model import How, Model
+from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource
+from attrimark_registry.prompt_classifier import PromptClassifier
+from attrimark_registry.removal import Operator
+from attrimark_registry.text import Example, Granularity, Splits
+from attrimark_registry.writer import Writer
+
+from .leaderboard import Leaderboard, leaderboards
+from .matrix import Cell, Variant
+from .outcome import run_cell
+from .prepare import prepare
+from .run import metrics_by_digest
+from .tables import as_html, as_text
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedTokenizerBase
+
+METHODS = ("random", "leave-one-out", "shapley-sampling", "integrated-gradients")
+METRICS = ("sufficiency", "comprehensiveness")
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What `evaluate` found; prints (and in a notebook displays) its leaderboard.
+
+    Attributes:
+        attributions: by the method's display name, in the order of the texts.
+        left_out: texts that could not be explained, with the reason.
+    """
+
+    boards: tuple[Leaderboard, ...]
+    attributions: Mapping[str, tuple[Attribution, ...]]
+    records: tuple[Record, ...]
+    left_out: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return "\n\n".join(as_text(board) for board in self.boards)
+
+    def __iter__(self) -> Iterator[Leaderboard]:
+        return iter(self.boards)
+
+    def _repr_html_(self) -> str:
+        return "\n".join(as_html(board) for board in self.boards)
+
+
+def evaluate(
+    model: Model | nn.Module,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    texts: Sequence[str | Example] = (),
+    methods: Sequence[str | Method] = METHODS,
+    metrics: Sequence[str | Metric] = METRICS,
+    *,
+    labels: Sequence[str] | None = None,
+    prompt: str | None = None,
+    target: How = "predicted",
+    granularity: Granularity = "word",
+    operator: Operator | None = None,
+    operators: tuple[Operator, ...] | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """Explain a model's decisions on `texts` with every method, and judge the explanations with every metric.
+
+    Args:
+        model: an attrimark `Model`, or a transformers network: a sequence classifier, or a causal model (with
+            `prompt` and `labels` a prompt classifier, else a writer that continues the text).
+        texts: strings, or `Example`s with labels and rationales.
+        methods, metrics: plugin names, or plugins with options.
+
+    Raises:
+        AttrimarkError: no texts, an unknown plugin, a network that is neither.
+    """
+    if not texts:
+        raise AttrimarkError("evaluate needs at least one text")
+    catalog = load_catalog()
+    ready = model if isinstance(model, Model) else wrap(model, tokenizer, labels, prompt)
+    examples = tuple(
+        each if isinstance(each, Example) else Example(str(place), (each,)) for place, each in enumerate(texts)
+    )
+    variant = Variant(
+        _InHand(texts=examples, labels=ready.labels), _Given(network=type(ready.network).__name__), (), 0,
+        granularity, target, len(examples), None,
+    )  # fmt: skip
+    chosen = tuple(cast(Metric, _made(catalog, "metric", metric)) for metric in metrics)
+    cells = [
+        Cell(variant, method, seed, 0, operator, operators, "sum", chosen)
+        for method in (None, *(cast(Method, _made(catalog, "method", method)) for method in methods))
+    ]
+    with ready.active():
+        prepared = prepare(ready, examples, target, granularity)
+        outcomes = [run_cell(cell, prepared) for cell in cells]
+    records = tuple(outcome.record for outcome in outcomes)
+    return Evaluation(
+        boards=tuple(leaderboards(records, metrics_by_digest(cells))),
+        attributions={str(cell.method): each.attributions for cell, each in zip(cells, outcomes, strict=True) if cell.method},
+        records=records,
+        left_out=prepared.left_out,
+    )
+
+
+def wrap(
+    network: nn.Module, tokenizer: PreTrainedTokenizerBase | None, labels: Sequence[str] | None, prompt: str | None
+) -> Model:
+    """A transformers network as a `Model`, by its kind.
+
+    Raises:
+        AttrimarkError: no tokenizer, or a network that neither classifies nor writes.
+    """
+    kind = type(network).__name__
+    if tokenizer is None:
+        raise AttrimarkError("a network needs its tokenizer")
+    if kind.endswith("ForSequenceClassification"):
+        names = cast(Mapping[int, str], network.config.id2label)  # pyright: ignore[reportAttributeAccessIssue]
+        return Classifier(network, tokenizer, labels or [names[index] for index in sorted(names)])
+    if not kind.endswith(("ForCausalLM", "LMHeadModel")):
+        raise AttrimarkError(f"{kind} is neither a sequence classifier nor a causal model: pass an attrimark Model")
+    if labels and prompt:
+        return PromptClassifier(network, tokenizer, labels, prompt)
+    if labels or prompt and "{text}" not in prompt:
+        raise AttrimarkError("a prompt classifier needs labels and a prompt with {text} in it")
+    return Writer(network, tokenizer, prompt or "{text}")
+
+
+def _made(catalog: Catalog, kind: Any, plugin: str | Method | Metric) -> Any:
+    return catalog.make(kind, plugin) if isinstance(plugin, str) else plugin
+
+
+class _InHand(Dataset):
+    """The texts that were passed."""
+
+    name = "texts"
+
+    texts: tuple[Example, ...]
+    labels: tuple[str, ...]
+
+    def load(self) -> Splits:
+        return Splits(self.labels, test=self.texts)
+
+    def __str__(self) -> str:
+        return f"{len(self.texts)} texts"
+
+
+class _Given(ModelSource):
+    """The network that was passed."""
+
+    name = "network"
+    trained = True
+
+    network: str
+
+    def load(self, labels: Sequence[str], device: str) -> Model:
+        raise AttrimarkError("a network in hand cannot be loaded again: use a model plugin")
+
+    def __str__(self) -> str:
+        return self.network

@@ -1,0 +1,191 @@
+"""A suite written out: its variants, their cells, and what can be known about them before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+from attrimark_registry.errors import AttrimarkError
+from attrimark_registry.model import How
+from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource, Plugin, Quantizer, Strategy
+from attrimark_registry.removal import Operator
+from attrimark_registry.text import Example, Granularity, Splits
+
+from .suite import Matrix, Pooling, Suite
+
+Chain = tuple[Strategy | Quantizer, ...]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A prepared network and the decisions to explain: the unit of scheduling."""
+
+    dataset: Dataset
+    model: ModelSource
+    chain: Chain
+    seed: int
+    granularity: Granularity
+    target: How
+    explain: int
+    train: int | None
+
+    @property
+    def chain_name(self) -> str:
+        return " → ".join(map(str, self.chain)) or "none"
+
+    def __str__(self) -> str:
+        return f"{self.dataset} × {self.model} × {self.chain_name} × seed {self.seed}"
+
+    @cached_property
+    def examples(self) -> tuple[Example, ...]:
+        """The texts that are explained."""
+        return splits_of(self.dataset).test[: self.explain]
+
+    @cached_property
+    def training(self) -> tuple[Example, ...]:
+        """The texts that strategies train on; none where the chain trains nothing."""
+        trains = any(isinstance(step, Strategy) for step in self.chain)
+        return splits_of(self.dataset).train[: self.train] if trains else ()
+
+    @property
+    def origin(self) -> tuple[Any, ...]:
+        """What variants that differ only in their seed have in common."""
+        return self.dataset, self.model, self.chain, self.train
+
+    @cached_property
+    def parts(self) -> Mapping[str, Any]:
+        """Everything that decides this variant's numbers, as plain data."""
+        seeded = any(isinstance(step, Strategy) and step.seeded for step in self.chain)
+        return {
+            "dataset": dict(self.dataset.identity) | {"texts": _digest([asdict(each) for each in self.examples])},
+            "training": _digest([asdict(example) for example in self.training]),
+            "labels": list(splits_of(self.dataset).labels),
+            "model": dict(self.model.identity) | {"weights": self.model.fingerprint()},
+            "chain": [dict(step.identity) for step in self.chain],
+            "seed": self.seed if seeded else None,
+            "granularity": self.granularity,
+            "target": self.target,
+        }
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A variant explained by one method (None: the model alone, which metrics of the model look at).
+
+    Attributes:
+        operator: how the method removes features; None for the model's default.
+        metrics: judgements beside it; they are no part of its identity.
+        operators: how metrics remove features; None for the model's defaults.
+        problem: why it cannot run, where that is known already.
+    """
+
+    variant: Variant
+    method: Method | None
+    suite_seed: int
+    replicate: int
+    operator: Operator | None
+    operators: tuple[Operator, ...] | None
+    pooling: Pooling
+    metrics: tuple[Metric, ...]
+    isolate: bool = False
+    problem: str | None = None
+
+    @cached_property
+    def id(self) -> str:
+        """A content hash: equal numbers, equal id."""
+        method = self.method and dict(self.method.identity)
+        own = [method, self.suite_seed, self.replicate, self.operator, self.pooling, self.isolate]
+        return _digest([dict(self.variant.parts), own if method else None])
+
+    @property
+    def specs(self) -> Mapping[str, Any]:
+        """Names for people and tables."""
+        return {
+            "dataset": str(self.variant.dataset),
+            "model": str(self.variant.model),
+            "chain": self.variant.chain_name,
+            "seed": self.variant.seed,
+            "method": self.method and str(self.method),
+            "operator": self.operator,
+            "replicate": self.replicate,
+            "target": self.variant.target,
+            "granularity": self.variant.granularity,
+        }
+
+
+def cells_of(suite: Suite) -> list[Cell]:
+    """Every cell of a suite, once, variant by variant in the order of the suite."""
+    cells = (cell for matrix in suite.matrices for variant in variants_of(matrix) for cell in _cells(suite, matrix, variant))
+    return list({cell.id: cell for cell in cells}.values())
+
+
+def variants_of(matrix: Matrix) -> Iterator[Variant]:
+    """dataset × model × strategy × quantizer × seed; one seed where no step of the chain draws from it."""
+    for dataset in matrix.datasets:
+        for model in matrix.models:
+            for chain in _chains(matrix):
+                seeded = any(isinstance(step, Strategy) and step.seeded for step in chain)
+                for seed in matrix.seeds if seeded else matrix.seeds[:1]:
+                    yield Variant(
+                        dataset, model, chain, seed, matrix.granularity, matrix.target, matrix.explain, matrix.train
+                    )
+
+
+def by_variant(cells: Iterable[Cell]) -> dict[Variant, list[Cell]]:
+    """The same cells, grouped for the workers."""
+    groups: dict[Variant, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.variant, []).append(cell)
+    return groups
+
+
+@lru_cache(maxsize=8)
+def splits_of(dataset: Dataset) -> Splits:
+    """A dataset, loaded once a process.
+
+    Raises:
+        AttrimarkError: there is no text to explain.
+    """
+    splits = dataset.load()
+    if not splits.test:
+        raise AttrimarkError(f"{dataset} has no texts in its test split: nothing to explain")
+    return splits
+
+
+def _chains(matrix: Matrix) -> Iterator[Chain]:
+    for steps in matrix.strategies:
+        for quantizer in matrix.quantizers:
+            yield tuple(step for step in (*steps, quantizer) if step.name != "none")
+
+
+def _cells(suite: Suite, matrix: Matrix, variant: Variant) -> Iterator[Cell]:
+    problem = _problem(variant)
+    methods: list[Method | None] = [None, *matrix.methods]
+    for method in methods:
+        for replicate in range(suite.replicates if method and method.stochastic else 1):
+            yield Cell(
+                variant=variant,
+                method=method,
+                suite_seed=suite.seed,
+                replicate=replicate,
+                operator=matrix.operator,
+                operators=matrix.operators,
+                pooling=matrix.pooling,
+                metrics=matrix.metrics,
+                isolate=suite.isolate,
+                problem=problem,
+            )
+
+
+def _problem(variant: Variant) -> str | None:
+    if not variant.model.trained and not any(isinstance(step, Strategy) for step in variant.chain):
+        return f"{variant.model.name} comes without a trained head: add a strategy, such as frozen"
+    return None
+
+
+def _digest(parts: Sequence[Any] | Mapping[str, Any] | Plugin) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

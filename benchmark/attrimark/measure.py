@@ -1,0 +1,74 @@
+"""One metric over a method's attributions, or over the model alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from attrimark_registry.attribution import Attribution, Measure
+from attrimark_registry.errors import Unsupported
+from attrimark_registry.plugin import Metric, ModelMetric, SpanMetric, SubsetMetric
+from attrimark_registry.removal import Operator
+
+from .evaluator import Question
+from .prepare import Prepared
+from .randomness import generator_for
+
+
+def measure(
+    prepared: Prepared,
+    metric: Metric,
+    attributions: Sequence[Attribution],
+    operators: tuple[Operator, ...] | None = None,
+    suite_seed: int = 0,
+) -> list[Measure]:
+    """The metric's value on every text, under every operator where it removes features."""
+    if isinstance(metric, SubsetMetric):
+        asked = operators or prepared.operators
+        return [
+            each for operator in asked for each in _by_subsets(prepared, metric, attributions, operator, suite_seed)
+        ]
+    if isinstance(metric, SpanMetric):
+        compared = [(each, metric.compare(each, each.example)) for each in attributions]
+        return [Measure(metric.digest, each.example.id, "", value) for each, value in compared]
+    raise TypeError(f"{metric} judges no attributions")
+
+
+def measure_model(prepared: Prepared, metric: ModelMetric) -> list[Measure]:
+    """What the metric says of the model: one number a text, or one number under the example id "" (all)."""
+    examples = [row.example for row in prepared.rows]
+    if not examples:
+        raise Unsupported(next(iter(prepared.left_out.values()), "there are no texts"))
+    returned = metric.measure(prepared.model, examples)
+    if np.ndim(returned) == 0:
+        return [Measure(metric.digest, "", "", float(returned))]  # pyright: ignore[reportArgumentType]
+    values = [None if np.isnan(value) else float(value) for value in np.asarray(returned)]
+    return [Measure(metric.digest, example.id, "", value) for example, value in zip(examples, values, strict=True)]
+
+
+def _by_subsets(
+    prepared: Prepared,
+    metric: SubsetMetric,
+    attributions: Sequence[Attribution],
+    operator: Operator,
+    suite_seed: int,
+) -> list[Measure]:
+    if operator not in prepared.model.operators:
+        raise Unsupported(f"this tokenizer has no {operator} token; operators here: {', '.join(prepared.model.operators)}")
+    rows = {row.example.id: row for row in prepared.rows_for(metric.target)}
+    questions = [
+        Question(
+            rows[each.example.id],
+            operator,
+            metric.reading,
+            metric.explore(each, generator_for(suite_seed, metric, each.example.id)),
+        )
+        for each in attributions
+    ]
+    measures = []
+    for each, answer in zip(attributions, prepared.evaluator.explore(questions), strict=True):
+        told = answer.scores
+        value = None if told is None else float(told.values)
+        kept = {} if told is None else {name: float(number) for name, number in told.diagnostics.items()}
+        measures.append(Measure(metric.digest, each.example.id, operator, value, kept))
+    return measures

@@ -1,0 +1,41 @@
+"""Counts a network's passes while somebody else uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from attrimark_registry.model import Model
+
+
+@dataclass
+class Passes:
+    """Rows that went through the network, one way and the other."""
+
+    forwards: int = 0
+    backwards: int = 0
+
+
+@contextmanager
+def counted(model: Model) -> Iterator[Passes]:
+    """Count rows forwards and backwards until the context ends."""
+    passes = Passes()
+
+    def forward(module: torch.nn.Module, args: object, output: object) -> None:
+        logits: torch.Tensor = output.logits  # pyright: ignore[reportAttributeAccessIssue]
+        rows = logits.shape[0]
+        passes.forwards += rows
+        if logits.requires_grad:
+            logits.register_hook(lambda gradient: _add_backwards(passes, rows))
+
+    hook = model.network.register_forward_hook(forward)
+    try:
+        yield passes
+    finally:
+        hook.remove()
+
+
+def _add_backwards(passes: Passes, rows: int) -> None:
+    passes.backwards += rows

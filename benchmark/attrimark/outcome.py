@@ -1,0 +1,121 @@
+"""One cell, run: its record and its attributions. The one place where a plugin's failure is caught."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from attrimark_registry.attribution import Attribution, Cost, Measure, Record, Status
+from attrimark_registry.errors import Unsupported
+from attrimark_registry.plugin import Metric, ModelMetric
+
+from .attribute import Attributions, attribute
+from .machine import machine
+from .matrix import Cell
+from .measure import measure, measure_model
+from .prepare import Prepared
+
+log = logging.getLogger("attrimark.plugins")
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a cell left behind; `attributions` is empty where it is not ok, or judges the model alone."""
+
+    record: Record
+    attributions: tuple[Attribution, ...] = ()
+
+
+def run_cell(
+    cell: Cell,
+    prepared: Prepared,
+    known: Sequence[Attribution] | None = None,
+    wanted: Collection[str] | None = None,
+) -> Outcome:
+    """Explain the texts (unless the attributions are known already) and judge the explanations.
+
+    Args:
+        wanted: digests of the metrics to compute; all of the cell's by default.
+    """
+    if cell.isolate:
+        prepared.evaluator.forget()
+    if cell.method is None:
+        return Outcome(_judged(cell, prepared, (), prepared.left_out, wanted))
+    if known is None:
+        status, reason, made = attempt(lambda: _attribute(cell, prepared))
+        if made is None:
+            return Outcome(unfinished(cell, status, reason, prepared.left_out))
+        known, left_out = made.explained, made.left_out
+    else:
+        explained = {each.example.id for each in known}
+        left_out = {row.example.id: "refused" for row in prepared.rows if row.example.id not in explained}
+    return Outcome(_judged(cell, prepared, known, left_out, wanted), tuple(known))
+
+
+def unfinished(cell: Cell, status: Status, reason: str | None, left_out: Mapping[str, str] | None = None) -> Record:
+    """The record of a cell that has no numbers, with the reason."""
+    return Record(cell.id, cell.specs, status, reason, left_out=left_out or {}, machine=machine())
+
+
+def attempt(verb: Callable[[], Result]) -> tuple[Status, str | None, Result | None]:
+    """A plugin's verb, called; what it raises becomes a status and a reason."""
+    try:
+        return "ok", None, verb()
+    except Unsupported as refusal:
+        return "unsupported", str(refusal), None
+    # a plugin is a stranger's code: its failure is recorded, and the matrix goes on
+    except Exception as error:
+        log.warning("%s", traceback.format_exc())
+        return "failed", f"{type(error).__name__}: {error}", None
+
+
+def _attribute(cell: Cell, prepared: Prepared) -> Attributions:
+    if cell.method is None:
+        raise TypeError("the model alone has no attributions")
+    return attribute(prepared, cell.method, cell.operator, cell.pooling, cell.suite_seed, cell.replicate)
+
+
+def _judged(
+    cell: Cell,
+    prepared: Prepared,
+    attributions: Sequence[Attribution],
+    left_out: Mapping[str, str],
+    wanted: Collection[str] | None,
+) -> Record:
+    statuses: dict[str, tuple[Status, str | None]] = {}
+    measures: list[Measure] = []
+    for metric in metrics_of(cell):
+        if wanted is None or metric.digest in wanted:
+            status, reason, values = attempt(lambda metric=metric: _measure(cell, prepared, metric, attributions))
+            statuses[metric.digest] = status, reason
+            measures += values or []
+    operator = attributions[0].operator if attributions else cell.operator
+    return Record(
+        cell=cell.id,
+        specs={**cell.specs, "operator": operator},
+        status="ok",
+        own=sum((each.own for each in attributions), Cost()),
+        actual=sum((each.actual for each in attributions), Cost()),
+        left_out=left_out,
+        machine=machine(),
+        measures=tuple(measures),
+        metric_status=statuses,
+    )
+
+
+def metrics_of(cell: Cell) -> list[Metric]:
+    """The metrics that apply: those of the model for the model alone, the others for explanations."""
+    return [metric for metric in cell.metrics if isinstance(metric, ModelMetric) == (cell.method is None)]
+
+
+def _measure(
+    cell: Cell, prepared: Prepared, metric: Metric, attributions: Sequence[Attribution]
+) -> list[Measure]:
+    if isinstance(metric, ModelMetric):
+        return measure_model(prepared, metric)
+    return measure(prepared, metric, attributions, cell.operators, cell.suite_seed)

@@ -1,0 +1,83 @@
+"""A variant made ready: its network loaded, fine-tuned and quantized, and its decisions taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from attrimark_registry.encoding import Encoded
+from attrimark_registry.errors import Unsupported
+from attrimark_registry.model import How, Model
+from attrimark_registry.plugin import Quantizer
+from attrimark_registry.removal import Operator
+from attrimark_registry.text import Example, Granularity
+
+from .evaluator import SubsetEvaluator
+from .matrix import Variant, splits_of
+
+# two operators each, so that a metric can be scored away from a method's own
+METRIC_OPERATORS: Mapping[Operator, tuple[Operator, ...]] = {"mask": ("mask", "delete"), "delete": ("delete", "attention")}
+
+Advance = Callable[[str, int, int], None]  # stage, done, total
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A model with its rows, shared by all methods and metrics of a variant.
+
+    Attributes:
+        left_out: texts that cannot be explained, with the reason.
+    """
+
+    model: Model
+    examples: tuple[Example, ...]
+    rows: tuple[Encoded, ...]
+    left_out: Mapping[str, str]
+    target: How
+    evaluator: SubsetEvaluator
+    advance: Advance
+    _aimed: dict[How, tuple[Encoded, ...]] = field(default_factory=dict)
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        return METRIC_OPERATORS[self.model.default_operator]
+
+    def rows_for(self, how: How) -> tuple[Encoded, ...]:
+        """The rows with the target that a metric looks at."""
+        if how == self.target:
+            return self.rows
+        if how not in self._aimed:
+            self._aimed[how] = tuple(self.model.decide(self.rows, how))
+        return self._aimed[how]
+
+
+def load_models(variant: Variant, seeds: Sequence[int], device: str) -> dict[int, Model]:
+    """The variant's model for every seed, trained together where its strategies can."""
+    labels = splits_of(variant.dataset).labels
+    models = {None: variant.model.load(labels, device)}
+    for step in variant.chain:
+        if isinstance(step, Quantizer):
+            models = {seed: step.quantize(model) for seed, model in models.items()}
+        elif None in models:
+            wanted = list(seeds) if step.seeded else [variant.seed]
+            trained = step.fine_tune(models.pop(None), variant.training, wanted)
+            models = dict(zip(wanted, trained, strict=True))
+        else:
+            models = {seed: step.fine_tune(model, variant.training, [seed])[0] for seed, model in models.items()}
+    return {variant.seed if seed is None else seed: model for seed, model in models.items()}
+
+
+def prepare(
+    model: Model, examples: Sequence[Example], how: How, granularity: Granularity, advance: Advance = lambda *step: None
+) -> Prepared:
+    """Rows with their targets; texts that cannot be explained are left out with their reason.
+
+    Call it inside `model.active()`.
+    """
+    rows, left_out = [], {}
+    for example in examples:
+        try:
+            rows += model.decide([model.encode(example, granularity)], how)
+        except Unsupported as refusal:
+            left_out[example.id] = str(refusal)
+    return Prepared(model, tuple(examples), tuple(rows), left_out, how, SubsetEvaluator(model), advance)

@@ -1,0 +1,19 @@
+"""Common random numbers: the same draws for the same text, whatever else varies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+from attrimark_registry.plugin import Plugin
+
+
+def generator_for(suite_seed: int, plugin: Plugin, example: str, replicate: int = 0) -> np.random.Generator:
+    """A generator seeded from the suite's seed, the plugin's name and options, the text and the replicate.
+
+    Nothing else enters (no weights, training seed, target or version), so that comparisons stay paired.
+    """
+    parts = [suite_seed, plugin.name, plugin.model_dump(mode="json"), example, replicate]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "little"))

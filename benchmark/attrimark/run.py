@@ -1,0 +1,188 @@
+"""Run a suite: write its matrix out, compute what the store does not hold yet, store each cell as it is finished."""
+
+from __future__ import annotations
+
+import queue
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pluggy
+from attrimark_registry.attribution import Cost, Measure, Record
+from attrimark_registry.plugin import Metric
+
+from .suite import Suite
+from .job import Job, Task, to_json
+from .matrix import Cell, by_variant, cells_of
+from .outcome import metrics_of, unfinished
+from .slots import Slot, Worker
+from .store import Store
+
+CRASHES = 2  # how often a cell may take its worker down before it is recorded as failed
+
+
+def run(suite: Suite, store: Store, slots: Sequence[Slot], observers: pluggy.PluginManager) -> Mapping[str, int]:
+    """Run what is missing of a suite; returns the number of its cells by status.
+
+    A finished cell is never run twice: its id is a hash of all that decides its numbers. A metric that is new to a
+    finished cell is computed from the stored attributions. Failed cells are tried again.
+    """
+    cells = cells_of(suite)
+    settle(cells, store)
+    jobs = pending(cells, store)
+    observers.hook.run_started(suite=suite.name, cells=len(cells), pending=sum(len(job.tasks) for job in jobs))
+    if jobs:
+        execute(jobs, store, slots, observers)
+    summary = Counter(record.status for record in store.records(cell.id for cell in cells).values())
+    observers.hook.run_finished(suite=suite.name, summary=dict(summary))
+    return summary
+
+
+def settle(cells: Sequence[Cell], store: Store) -> None:
+    """Record the cells that are known beforehand not to run."""
+    known = store.records(cell.id for cell in cells)
+    for cell in cells:
+        if cell.problem and cell.id not in known:
+            store.save(unfinished(cell, "unsupported", cell.problem))
+
+
+def pending(cells: Sequence[Cell], store: Store) -> list[Job]:
+    """What is missing, variant by variant."""
+    records = store.records(cell.id for cell in cells)
+    seeds: dict[tuple[Any, ...], list[int]] = {}
+    for variant in by_variant(cells):
+        seeds.setdefault(variant.origin, []).append(variant.seed)
+    jobs = []
+    for variant, group in by_variant(cells).items():
+        tasks = tuple(task for cell in group if (task := _task(cell, records.get(cell.id), store)))
+        if tasks:
+            jobs.append(Job(variant, tuple(dict.fromkeys(seeds[variant.origin])), tasks))
+    return jobs
+
+
+def _task(cell: Cell, record: Record | None, store: Store) -> Task | None:
+    wanted = [metric.digest for metric in metrics_of(cell)]
+    if record is None or record.status == "failed":
+        return Task(cell, tuple(wanted))
+    if record.status == "unsupported":
+        return None
+    missing = [digest for digest in wanted if record.metric_status.get(digest, ("failed", None))[0] == "failed"]
+    if cell.method is not None and not (record.bundle and store.bundle_path(record.bundle).exists()):
+        return Task(cell, tuple(wanted))
+    return Task(cell, tuple(missing), record.bundle) if missing else None
+
+
+@dataclass(eq=False)
+class _Assignment:
+    """The job that a worker is at, and what is left of it."""
+
+    job: Job
+    left: dict[str, Task]
+    running: str | None = None
+
+
+def execute(jobs: Sequence[Job], store: Store, slots: Sequence[Slot], observers: pluggy.PluginManager) -> None:
+    """Drive one worker a slot until every job is done; only this process writes the store."""
+    inbox: queue.Queue[tuple[Worker, dict[str, Any] | None]] = queue.Queue()
+    waiting, crashes = deque(jobs), Counter[str]()
+    at: dict[Worker, _Assignment | None] = {
+        Worker(slot, store.folder, inbox): None for slot in slots[: len(jobs)]
+    }
+    try:
+        while waiting or any(at.values()):
+            worker, message = inbox.get()
+            if message is None:
+                _bury(worker, at, waiting, crashes, store, observers)
+                at[Worker(worker.slot, store.folder, inbox)] = None
+            elif message["event"] in ("ready", "done"):
+                at[worker] = _next(worker, waiting)
+            else:
+                _heed(message, at[worker], store, observers)
+    finally:
+        for worker in at:
+            worker.end()
+
+
+def _next(worker: Worker, waiting: deque[Job]) -> _Assignment | None:
+    if not waiting:
+        return None
+    job = waiting.popleft()
+    worker.send(to_json(job))
+    return _Assignment(job, {task.cell.id: task for task in job.tasks})
+
+
+def _heed(
+    message: Mapping[str, Any], assignment: _Assignment | None, store: Store, observers: pluggy.PluginManager
+) -> None:
+    if assignment is None:
+        raise RuntimeError(f"a worker without a job says {message['event']}")
+    if message["event"] == "started":
+        assignment.running = message["cell"]
+    elif message["event"] == "advanced":
+        told = {name: message[name] for name in ("variant", "stage", "done", "total")}
+        observers.hook.work_advanced(**told)
+    else:
+        record = record_of(message["record"])
+        assignment.running = None
+        task = assignment.left.pop(record.cell)
+        _save(record, task, message["spooled"], store)
+        observers.hook.cell_finished(record=record)
+
+
+def _save(record: Record, task: Task, spooled: str | None, store: Store) -> None:
+    """A new cell whole; only the new metrics where the attributions were there already."""
+    if spooled or task.bundle is None:
+        bundle = store.adopt(Path(spooled)) if spooled else None
+        store.save(replace(record, bundle=bundle))
+        return
+    for digest, (status, reason) in record.metric_status.items():
+        measures = [each for each in record.measures if each.metric == digest]
+        store.save_metric(record.cell, digest, status, reason, measures)
+
+
+def _bury(
+    worker: Worker,
+    at: dict[Worker, _Assignment | None],
+    waiting: deque[Job],
+    crashes: Counter[str],
+    store: Store,
+    observers: pluggy.PluginManager,
+) -> None:
+    """A worker died: the cell it was at is tried again, or recorded as failed; the rest of its job waits again."""
+    assignment, reason = at.pop(worker), worker.death()
+    worker.end()
+    if assignment is None:
+        crashes["before any job"] += 1
+        if crashes["before any job"] > CRASHES:
+            raise RuntimeError(f"workers cannot start: the last one {reason}; its messages stand above")
+        return
+    # a death while the network is prepared is charged to the first cell
+    suspect = assignment.running or next(iter(assignment.left), None)
+    if suspect is not None:
+        crashes[suspect] += 1
+        if crashes[suspect] > CRASHES:
+            record = unfinished(assignment.left.pop(suspect).cell, "failed", f"its worker was {reason}, {CRASHES + 1} times")
+            store.save(record)
+            observers.hook.cell_finished(record=record)
+    if assignment.left:
+        waiting.appendleft(Job(assignment.job.variant, assignment.job.seeds, tuple(assignment.left.values())))
+
+
+def record_of(data: Mapping[str, Any]) -> Record:
+    """A record that travelled as JSON."""
+    return Record(
+        **{
+            **data,
+            "own": Cost(**data["own"]),
+            "actual": Cost(**data["actual"]),
+            "measures": tuple(Measure(**measure) for measure in data["measures"]),
+            "metric_status": {digest: tuple(status) for digest, status in data["metric_status"].items()},
+        }
+    )
+
+
+def metrics_by_digest(cells: Sequence[Cell]) -> dict[str, Metric]:
+    """The metrics of a suite, as records name them."""
+    return {metric.digest: metric for cell in cells for metric in cell.metrics}

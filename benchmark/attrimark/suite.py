@@ -1,0 +1,62 @@
+"""What a suite is: matrices of everything that is crossed, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from attrimark_registry.model import How
+from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource, Quantizer, Strategy
+from attrimark_registry.removal import Operator
+from attrimark_registry.text import Granularity
+
+Pooling = Literal["sum", "max", "mean"]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """dataset × model × strategy × quantizer × seed × method, judged by every metric.
+
+    Attributes:
+        strategies: chains of steps, first to last; the empty chain is the model as loaded.
+        seeds: what training draws from.
+        operator: how methods remove features; None for the model's default.
+        operators: how metrics remove features; None for all that make sense for the model.
+        target: what is explained: "predicted", "gold", or one fixed label.
+        pooling: how scores of tokens become scores of features.
+        explain: the number of texts explained, the first of the test split.
+        train: the number of texts trained on, the first of the training split; None for all.
+    """
+
+    datasets: tuple[Dataset, ...]
+    models: tuple[ModelSource, ...]
+    methods: tuple[Method, ...]
+    metrics: tuple[Metric, ...]
+    quantizers: tuple[Quantizer, ...]
+    strategies: tuple[tuple[Strategy | Quantizer, ...], ...] = ((),)
+    seeds: tuple[int, ...] = (0,)
+    operator: Operator | None = None
+    operators: tuple[Operator, ...] | None = None
+    target: How = "predicted"
+    granularity: Granularity = "word"
+    pooling: Pooling = "sum"
+    explain: int = 20
+    train: int | None = None
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What `attrimark run NAME` computes.
+
+    Attributes:
+        seed: what methods and metrics draw from.
+        replicates: how often a stochastic method explains the same decision.
+        isolate: share nothing between methods, so that seconds a method mean something.
+    """
+
+    name: str
+    matrices: tuple[Matrix, ...]
+    title: str = ""
+    seed: int = 0
+    replicates: int = 1
+    isolate: bool = False

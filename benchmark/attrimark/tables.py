@@ -1,0 +1,273 @@
+"""Leaderboards as text, Markdown, HTML and JSON. `leaderboard` decides what they say, this file how."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tabulate import tabulate
+
+from .leaderboard import CONTROL, WEAK, Column, Leaderboard, Row, Score
+from .statistics import CROSSED
+
+WIDTH = 100  # columns of a terminal
+_METHOD_WIDTH = 40
+_HEADER_WIDTH = 24
+_MARKS = {"better": "*", "worse": "▾", "tie": "", "–": ""}
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """A table to be: a title, a header and rows of cells, the method first."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def as_text(board: Leaderboard, details: bool = False) -> str:
+    """For a terminal, at most 100 columns wide: a table with more columns goes on below.
+
+    Args:
+        details: also differences from random, home scores, and the score under each operator.
+    """
+    parts = [_wrapped(line) for line in (_title(board), *_caption(board))]
+    for grid in _grids(board, details):
+        parts += ["", *([_wrapped(grid.title)] if grid.title else [])]
+        parts += [_tabulated(part, "simple") for part in _fitted(grid)]
+    return "\n".join((*parts, "", *(_wrapped(line) for line in _footnotes(board))))
+
+
+def as_markdown(board: Leaderboard, details: bool = False) -> str:
+    """For a README or a pull request; what is better than random is bold."""
+    parts = [f"### {_escaped(_title(board))}", *map(_escaped, _caption(board))]
+    for grid in _grids(board, details):
+        header = [_escaped(cell.replace("\n", " ")) for cell in grid.header]
+        rows = [[_escaped(method), *map(_bold_if_better, cells)] for method, *cells in grid.rows]
+        parts += [f"**{_escaped(grid.title)}**"] if grid.title else []
+        parts.append(_tabulated(_Grid("", header, rows), "pipe"))
+    return "\n\n".join((*parts, *map(_escaped, _footnotes(board))))
+
+
+def as_html(board: Leaderboard, details: bool = False) -> str:
+    """For a notebook; every name is escaped, so that a dataset cannot bring its own markup."""
+    parts = [f"<h4>{html.escape(_title(board))}</h4>"]
+    parts += [f"<p>{html.escape(line)}</p>" for line in _caption(board)]
+    for grid in _grids(board, details):
+        parts += [f"<p><b>{html.escape(grid.title)}</b></p>"] if grid.title else []
+        parts.append(_tabulated(grid, "html"))  # never "unsafehtml", which escapes nothing
+    parts += [f"<p><small>{html.escape(line)}</small></p>" for line in _footnotes(board)]
+    return "\n".join(parts)
+
+
+def as_json(board: Leaderboard) -> dict[str, Any]:
+    """Everything of a board as plain data, with null where there is no number."""
+    return {**_plain(asdict(board)), "weak": board.weak}
+
+
+# What is said around the tables
+
+
+def _title(board: Leaderboard) -> str:
+    return _printable(f"{board.dataset} · {board.model} · {board.chain}")
+
+
+def _caption(board: Leaderboard) -> Iterator[str]:
+    replicates = [f"{row.method} {row.replicates}" for row in board.rows if row.replicates > 1]
+    parts = [
+        _count(board.texts, "text"),
+        _count(len(board.seeds), "seed"),
+        f"replicates: {', '.join(replicates)}" if replicates else "1 replicate",
+        *(f"{name} {value}" for name, value in board.setting.items() if value is not None),
+    ]
+    if board.accuracy is not None:
+        parts.append(f"the model's accuracy {board.accuracy:.3f}")
+    yield _printable(" · ".join(parts))
+    if board.weak:
+        yield f"WEAK MODEL: its accuracy is under {WEAK}, so its explanations say little about the task."
+    if board.left_out:
+        reasons = Counter(board.left_out.values()).most_common()
+        told = "; ".join(f"{count} × {reason}" for reason, count in reasons[:3])
+        more = f"; {len(reasons) - 3} more reasons" if len(reasons) > 3 else ""
+        yield _printable(f"Left out for all: {_count(len(board.left_out), 'text')} ({told}{more}).")
+    for note in board.notes:
+        yield _printable(note)
+
+
+def _footnotes(board: Leaderboard) -> Iterator[str]:
+    scores = [score for row in board.rows for score in row.scores.values()]
+    methods = dict.fromkeys(score.away.method for score in scores if score.away)
+    for method in methods:
+        about = "new seeds and new texts" if method == CROSSED else method
+        yield f"± half of a {board.level:.0%} interval; it speaks for {about}."
+    counts = {column.headline: column.comparisons for column in board.columns if column.comparisons}
+    if counts:
+        yield (
+            f"* better, ▾ worse than {CONTROL} on the same seeds, texts and operators; no mark: a tie. "
+            f"Judged at {board.level:.0%} for all {' and '.join(map(str, counts.values()))} comparisons of a "
+            "table together (Bonferroni)."
+        )
+    elif scores:
+        yield f"No marks: there is no {CONTROL} to compare with, or too few texts."
+    if any(operator for column in board.columns for operator in column.operators):
+        yield "A score is the mean over the removal operators that the method did not use itself."
+    for column in board.columns:
+        if 0 < column.texts < board.texts:
+            yield _printable(f"{column.title}: {_count(column.texts, 'text')} with a value for every method.")
+    for row in board.rows:
+        if row.status != "ok":
+            yield _printable(f"{row.method}: {row.status}: {row.reason}")
+        for column in board.columns:
+            if column.digest in row.scores and (reason := row.scores[column.digest].reason):
+                yield _printable(f"{row.method}, {column.title}: {reason}")
+
+
+# The tables
+
+
+def _grids(board: Leaderboard, details: bool) -> Iterator[_Grid]:
+    yield _scores("", board.rows, [column for column in board.columns if column.headline])
+    if apart := [column for column in board.columns if not column.headline]:
+        yield _scores("Beside the headline", board.rows, apart)
+    if any(row.spend for row in board.rows):
+        yield _costs(board.rows)
+    if details:
+        yield from (_details(column, board.rows) for column in board.columns)
+
+
+def _scores(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> _Grid:
+    lines = []
+    for row in rows:
+        cells = [_shown(row.scores[column.digest]) if row.status == "ok" else "" for column in columns]
+        if row.status != "ok":
+            cells[:1] = [row.status]
+        lines.append([_printable(row.method), *cells])
+    return _Grid(title, ["method", *map(_heading, columns)], lines)
+
+
+def _costs(rows: Sequence[Row]) -> _Grid:
+    lines = [[_printable(row.method), *map(_amount, asdict(row.spend).values())] for row in rows if row.spend]
+    header = ["method", "seconds", "forwards", "backwards", "tokens", "GFLOP"]
+    return _Grid("Cost of one explanation, computed alone", header, lines)
+
+
+def _details(column: Column, rows: Sequence[Row]) -> _Grid:
+    """One metric: the difference from random with its interval, the home score, and each operator's mean."""
+    operators = [operator for operator in column.operators if operator]
+    lines = []
+    for row in rows:
+        if score := row.scores.get(column.digest):
+            each = [_number(score.by_operator.get(operator)) for operator in operators]
+            home = [_number(score.home)] if operators else []
+            lines.append([_printable(row.method), _difference(score), score.verdict, *home, *each])
+    if lines:
+        shares = [_number(column.random_over_best.get(operator)) for operator in operators]
+        share = f"{CONTROL} ÷ best" if column.higher_is_better else f"best ÷ {CONTROL}"
+        home, last = (["home"], [[share, "", "", "", *shares]]) if operators else ([], [])
+        lines += last
+        return _Grid(_printable(column.title), ["method", f"minus {CONTROL}", "", *home, *operators], lines)
+    return _Grid(_printable(column.title), ["method"], [])
+
+
+def _heading(column: Column) -> str:
+    """The name; below it the better direction, the unit and the options."""
+    options = column.title.removeprefix(column.name).strip("()")
+    arrow = "↑" if column.higher_is_better else "↓"
+    below = " ".join(part for part in (arrow, f"[{column.unit}]" if column.unit else "", options) if part)
+    return f"{_printable(column.name)}\n{_printable(below)}"
+
+
+def _shown(score: Score) -> str:
+    if score.away is None:
+        return "invalid" if score.reason and score.reason.startswith("invalid") else "–"
+    half = "" if math.isnan(score.away.half) else f" ±{_number(score.away.half)}"
+    return f"{_number(score.away.mean)}{half}{_MARKS[score.verdict]}"
+
+
+def _difference(score: Score) -> str:
+    if score.difference is None:
+        return "–"
+    low, high = _number(score.difference.low), _number(score.difference.high)
+    return f"{_number(score.difference.mean)} [{low}, {high}]"
+
+
+def _number(value: float | None) -> str:
+    """Three decimals, or four digits where it is large."""
+    if value is None or math.isnan(value):
+        return "–"
+    # + 0.0 turns −0.0 into 0.0
+    return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 1000 else f"{value:.4g}"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+# From cells to characters
+
+
+def _tabulated(grid: _Grid, form: str) -> str:
+    align = ("left", *["right"] * (len(grid.header) - 1))
+    rows, header = list(map(list, grid.rows)), list(grid.header)
+    return tabulate(rows, header, tablefmt=form, disable_numparse=True, colalign=align if rows else None)
+
+
+def _fitted(grid: _Grid) -> Iterator[_Grid]:
+    """The same table in as many parts as the terminal's width asks for, each with the method's column."""
+    lines = [[textwrap.fill(row[0], _METHOD_WIDTH), *row[1:]] for row in grid.rows]
+    folded = [[textwrap.fill(line, _HEADER_WIDTH) for line in cell.split("\n")] for cell in grid.header]
+    header = ["\n".join(cell) for cell in folded]
+    widths = [_width(column) for column in zip(header, *lines, strict=True)]
+    part, used = [0], widths[0]
+    for place in range(1, len(header)):
+        if used + 2 + widths[place] > WIDTH and len(part) > 1:
+            yield _chosen(grid.title, header, lines, part)
+            part, used = [0], widths[0]
+        part.append(place)
+        used += 2 + widths[place]
+    yield _chosen(grid.title, header, lines, part)
+
+
+def _chosen(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], places: list[int]) -> _Grid:
+    kept = [[line[place] for place in places] for line in (header, *rows)]
+    return _Grid(title, kept[0], kept[1:])
+
+
+def _width(cells: Sequence[str]) -> int:
+    return max(len(line) for cell in cells for line in cell.split("\n"))
+
+
+def _wrapped(line: str) -> str:
+    return textwrap.fill(line, WIDTH, subsequent_indent="  ")
+
+
+def _printable(text: object) -> str:
+    """Without control characters, which could rewrite a terminal's screen, and on one line."""
+    return "".join(each if each.isprintable() else "�" for each in str(text))
+
+
+def _escaped(text: str) -> str:
+    """Characters that Markdown or HTML would take for markup, made plain."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~&])", r"\\\1", text)
+
+
+def _bold_if_better(cell: str) -> str:
+    return f"**{_escaped(cell.removesuffix('*'))}**" if cell.endswith("*") else _escaped(cell)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

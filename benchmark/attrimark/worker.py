@@ -1,0 +1,147 @@
+"""A worker process: takes jobs as lines of JSON, answers with records, and keeps nothing.
+
+Its standard output is the channel to the coordinator; whatever plugins print goes to standard error. It ends when
+its standard input does, so that no worker outlives its coordinator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+from attrimark_registry.attribution import Attribution
+from attrimark_registry.catalog import load_catalog
+from attrimark_registry.errors import AttrimarkError
+from attrimark_registry.model import Model
+
+from .bundle import read_bundle, write_bundle
+from .job import Job, Task, from_json
+from .matrix import Variant
+from .outcome import Outcome, attempt, run_cell, unfinished
+from .prepare import Prepared, load_models, prepare
+
+log = logging.getLogger("attrimark.worker")
+
+Say = Callable[[dict[str, Any]], None]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--device", required=True)
+    options.add_argument("--threads", type=int, required=True)
+    options.add_argument("--store", type=Path, required=True)
+    chosen = options.parse_args()
+
+    import torch
+
+    torch.set_num_threads(chosen.threads)
+    channel = _take_over_stdout()
+    catalog = load_catalog()
+    models = Models(chosen.device)
+
+    def say(message: dict[str, Any]) -> None:
+        channel.write(json.dumps(message) + "\n")
+        channel.flush()
+
+    say({"event": "ready"})
+    for line in _lines():
+        run_job(from_json(line, catalog), models, chosen.store, say)
+        say({"event": "done"})
+
+
+class Models:
+    """The models of one chain at a time, for all its seeds: variants that differ only in seed come in a row."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.loads = 0
+        self._origin: tuple[Any, ...] | None = None
+        self._models: dict[int, Model] = {}
+
+    def get(self, variant: Variant, seeds: tuple[int, ...]) -> Model:
+        if self._origin != (variant.origin, seeds):
+            self._origin, self._models = None, {}  # free the last chain's memory before loading this one's
+            self._models = load_models(variant, seeds, self.device)
+            self._origin = (variant.origin, seeds)
+            self.loads += 1
+        return self._models[variant.seed]
+
+
+def run_job(job: Job, models: Models, store: Path, say: Say) -> None:
+    """Every task of a variant, each told as soon as it is finished."""
+
+    def advance(stage: str, done: int, total: int) -> None:
+        say({"event": "advanced", "variant": str(job.variant), "stage": stage, "done": done, "total": total})
+
+    advance("prepare", 0, len(job.tasks))
+    status, reason, model = attempt(lambda: models.get(job.variant, job.seeds))
+    if model is None:
+        for task in job.tasks:
+            _tell(say, Outcome(unfinished(task.cell, status, reason)), None)
+        return
+    with model.active():
+        prepared = prepare(
+            model, job.variant.examples, job.variant.target, job.variant.granularity, advance
+        )
+        for done, task in enumerate(job.tasks):
+            advance(str(task.cell.method or "model"), done, len(job.tasks))
+            say({"event": "started", "cell": task.cell.id})
+            _tell(say, *_run(task, prepared, store))
+
+
+def _run(task: Task, prepared: Prepared, store: Path) -> tuple[Outcome, Path | None]:
+    known = _stored(task, store)
+    if known is not None:
+        return run_cell(task.cell, prepared, known, task.wanted), None
+    # whatever was asked of lost attributions, new ones need every metric
+    outcome = run_cell(task.cell, prepared)
+    return outcome, write_bundle(outcome.attributions, store / "spool") if outcome.attributions else None
+
+
+def _stored(task: Task, store: Path) -> list[Attribution] | None:
+    """The attributions that the store holds; None where it holds none, or they are corrupt."""
+    if task.bundle is None:
+        return None
+    try:
+        return read_bundle(store / "bundles" / f"{task.bundle}.safetensors")
+    except AttrimarkError as error:
+        log.warning("%s: the cell is run again", error)
+        return None
+
+
+def _tell(say: Say, outcome: Outcome, spooled: Path | None) -> None:
+    say({"event": "finished", "record": asdict(outcome.record), "spooled": spooled and str(spooled)})
+
+
+def _take_over_stdout() -> TextIO:
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return channel
+
+
+def _lines() -> Iterator[str]:
+    """Lines of standard input; the process ends at once when the coordinator is gone, even in the middle of a job."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        yield lines.get()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Trained models that somebody saved: on a hub, in a directory, or in a package.
+
+Safetensors only, nothing of the model's own code is run, and nothing is made up: a head that the weights lack
+is an error, not a random one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from attrimark_registry import AttrimarkError, Classifier, ModelSource, PromptClassifier, fetch
+from attrimark_registry.assets import Reference, file_hash
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+SENTIMENT_PROMPT = (  # seed B's, as its paper prints it
+    "Classify the following sentence as either positive or negative: {text}. "
+    "Reply only 'positive' or 'negative'. The sentence is"
+)
+
+
+class HubClassifier(ModelSource):
+    """A fine-tuned sequence classifier, its outputs brought into the order of the dataset's labels.
+
+    Options:
+        reference: `hf:owner/name@revision`, `path:directory` or `pypi:...`.
+        label_map: the model's own name of each of the dataset's labels; by default they are the same, whatever
+            their case.
+    """
+
+    name = "hub-classifier"
+    trained = True
+
+    reference: str
+    label_map: dict[str, str] | None = None
+
+    def load(self, labels: Sequence[str], device: str) -> Classifier:
+        """The classifier.
+
+        Raises:
+            AttrimarkError: it cannot be fetched or read, has no trained head, or its labels are others.
+        """
+        from transformers import AutoModelForSequenceClassification
+
+        network, tokenizer = _saved(AutoModelForSequenceClassification, self.reference)
+        order = self._order(network.config.id2label, labels)
+        if order != sorted(order):
+            _reorder(network, order)
+        network.config.id2label = dict(enumerate(labels))
+        network.config.label2id = {label: index for index, label in enumerate(labels)}
+        return Classifier(network.to(device).eval(), tokenizer, labels)
+
+    def fingerprint(self) -> str:
+        return _fingerprint(self, self.reference)
+
+    def _order(self, outputs: Mapping[int, str], labels: Sequence[str]) -> list[int]:
+        """For each of the dataset's labels, the network's output."""
+        wanted = {label: (self.label_map or {}).get(label, label).casefold() for label in labels}
+        places = {output.casefold(): index for index, output in outputs.items()}
+        # one output a label: an output left over would take probability that the labels are said to share
+        if set(wanted.values()) != set(places) or len(places) != len(labels):
+            raise AttrimarkError(
+                f"{self.reference} decides between {', '.join(outputs.values())} and the dataset between "
+                f"{', '.join(labels)}: name the model's label for each of the dataset's, such as "
+                f'label_map = {{ "{labels[0]}" = "{next(iter(outputs.values()))}", ... }}'
+            )
+        return [places[wanted[label]] for label in labels]
+
+
+class HubCausal(ModelSource):
+    """A causal language model that compares the answers to a prompt.
+
+    Options:
+        reference: `hf:owner/name@revision`, `path:directory` or `pypi:...`.
+        prompt: holds `{text}` where the text goes.
+        chat: fill the prompt into the tokenizer's chat template.
+        answers: what is written for each label; by default the label.
+    """
+
+    name = "hub-causal"
+    trained = True
+
+    reference: str
+    prompt: str = SENTIMENT_PROMPT
+    chat: bool = False
+    answers: dict[str, str] | None = None
+
+    def load(self, labels: Sequence[str], device: str) -> PromptClassifier:
+        """The model.
+
+        Raises:
+            AttrimarkError: it cannot be fetched or read, weights are missing, or the prompt does not fit.
+        """
+        from transformers import AutoModelForCausalLM
+
+        network, tokenizer = _saved(AutoModelForCausalLM, self.reference)
+        return PromptClassifier(network.to(device).eval(), tokenizer, labels, self.prompt, self.chat, self.answers)
+
+    def fingerprint(self) -> str:
+        return _fingerprint(self, self.reference)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """transformers without its progress bars and load reports: what matters of them is raised."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def load_saved(kind: Any, folder: Path, **options: Any) -> tuple[nn.Module, PreTrainedTokenizerBase, list[str]]:
+    """Network (float32) and tokenizer of a directory, and the names of the weights that it lacks.
+
+    Args:
+        kind: one of the Auto classes of transformers.
+        options: passed on to the network, such as `add_pooling_layer=False`.
+    """
+    from transformers import AutoTokenizer
+
+    trust = {"local_files_only": True, "trust_remote_code": False}
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(folder, **trust)
+        network, report = kind.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **trust, **options
+        )
+    return network, tokenizer, sorted(report["missing_keys"])
+
+
+def _saved(kind: Any, reference: str) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Network and tokenizer, complete."""
+    folder = fetch(reference)
+    if not any(folder.glob("*.safetensors")):
+        raise AttrimarkError(f"{reference} holds no safetensors weights; pickled ones are not loaded: convert them")
+    try:
+        network, tokenizer, missing = load_saved(kind, folder)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise AttrimarkError(f"{reference} could not be loaded: {error}") from error
+    if missing:
+        raise AttrimarkError(
+            f"{reference} lacks trained weights for {', '.join(missing)}: it was saved as another kind of model "
+            f"({', '.join(network.config.architectures or ['unknown'])})"
+        )
+    return network, tokenizer
+
+
+def _reorder(network: nn.Module, order: Sequence[int]) -> None:
+    """Put the rows of the output layer into another order.
+
+    Raises:
+        AttrimarkError: the last layer with as many outputs as labels is not the one that decides.
+    """
+    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    probe = {"input_ids": torch.arange(4)[None], "attention_mask": torch.ones(1, 4, dtype=torch.long)}
+    network.eval()
+    with torch.no_grad():
+        before = network(**probe).logits
+        for parameter in next(layer for layer in reversed(layers) if layer.out_features == len(order)).parameters():
+            parameter.copy_(parameter[list(order)])
+        after = network(**probe).logits
+    if not torch.allclose(after, before[:, list(order)], atol=1e-5):
+        raise AttrimarkError(f"the outputs of {type(network).__name__} cannot be put into the dataset's order")
+
+
+def _fingerprint(source: ModelSource, reference: str) -> str:
+    """The options, and for a path, whose content nothing pins, the hashes of what is loaded from it."""
+    if Reference.parse(reference).scheme != "path":
+        return source.digest
+    folder = fetch(reference)
+    files = sorted(path for ending in ("safetensors", "json", "txt", "model", "jinja") for path in folder.glob(f"*.{ending}"))
+    told = [source.digest, *(f"{path.name} {file_hash(path)}" for path in files)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]

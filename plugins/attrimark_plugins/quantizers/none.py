@@ -1,0 +1,14 @@
+"""No quantization: the weights as they are."""
+
+from __future__ import annotations
+
+from attrimark_registry import Model, Quantizer
+
+
+class NoQuantization(Quantizer):
+    """The same model."""
+
+    name = "none"
+
+    def quantize(self, model: Model) -> Model:
+        return model

@@ -1,0 +1,129 @@
+"""The subset evaluator: the same values in whatever company they are computed, and each computed once."""
+
+import numpy as np
+import pytest
+import torch
+from attrimark.evaluator import Question, SubsetEvaluator
+from attrimark.meter import counted
+from attrimark.prepare import prepare
+from attrimark_plugins.methods.leave_one_out import LeaveOneOut
+from attrimark_plugins.methods.shapley_exact import ShapleyExact
+from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
+from attrimark_registry import OPERATORS, Example
+from captum.attr import FeatureAblation
+
+LABELS = ("negative", "positive")
+TEXTS = ("a wonderful film", "the plot was dull, slow and not very good", "excellent", "I liked it: really!")
+EXAMPLES = [Example(str(place), (text,)) for place, text in enumerate(TEXTS)]
+SOURCES = [
+    TinyEncoder(shape="bert"),
+    TinyEncoder(shape="roberta"),
+    TinyEncoder(shape="camembert"),
+    TinyCausal(shape="llama"),
+    TinyCausal(shape="mistral"),
+    TinyCausal(shape="gpt2"),
+]
+CASES = [
+    pytest.param(source, operator, id=f"{source.shape}-{operator}")
+    for source in SOURCES
+    for operator in OPERATORS
+    if operator in source.load(LABELS, "cpu").operators
+]
+
+
+@pytest.fixture
+def prepared(request):
+    model = request.param.load(LABELS, "cpu")
+    with model.active():
+        yield prepare(model, EXAMPLES, "predicted", "word")
+
+
+@pytest.mark.parametrize(("source", "operator"), CASES)
+def test_values_do_not_depend_on_their_batch(source, operator):
+    model = source.load(LABELS, "cpu")
+    with model.active():
+        rows = prepare(model, EXAMPLES, "predicted", "word").rows
+        together = explored(SubsetEvaluator(model, tokens=4096), rows, operator)
+        alone = explored(SubsetEvaluator(model, tokens=1), rows, operator)
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(one.scores.values, other.scores.values, atol=1e-5)
+        assert one.own.forwards == other.own.forwards
+        assert one.own.tokens == other.own.tokens
+
+
+@pytest.mark.parametrize(("source", "operator"), CASES)
+def test_leave_one_out_equals_captum_ablating_the_indicator_of_features(source, operator):
+    model = source.load(LABELS, "cpu")
+    with model.active():
+        rows = prepare(model, EXAMPLES, "predicted", "word").rows
+        answers = explored(SubsetEvaluator(model), rows, operator)
+        for row, answer in zip(rows, answers, strict=True):
+
+            def value_of(indicator: torch.Tensor, row=row) -> torch.Tensor:
+                removed = [model.remove(row, keep.numpy() > 0, operator) for keep in indicator]
+                with torch.no_grad():
+                    outputs = model.outputs(model.collate(removed))
+                return model.value(outputs, [row.target] * len(removed), "log-odds")
+
+            expected = FeatureAblation(value_of).attribute(torch.ones(1, len(row.features)), baselines=0.0)
+            np.testing.assert_allclose(answer.scores.values, expected[0].numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("prepared", SOURCES[:1], indirect=True)
+def test_a_subset_is_computed_once_whoever_asks(prepared):
+    evaluator = SubsetEvaluator(prepared.model)
+    with counted(prepared.model) as passes:
+        exact = evaluator.explore(questions(prepared.rows, "mask", ShapleyExact()))
+        computed = passes.forwards
+        again = evaluator.explore(questions(prepared.rows, "mask", LeaveOneOut()))
+    assert passes.forwards == computed == sum(answer.actual.forwards for answer in exact)
+    assert sum(answer.actual.forwards for answer in again) == 0
+    assert [answer.own.forwards for answer in again] == [len(row.features) + 1 for row in prepared.rows]
+
+
+@pytest.mark.parametrize("prepared", SOURCES[:1], indirect=True)
+def test_own_cost_is_the_same_in_every_order(prepared):
+    evaluator = SubsetEvaluator(prepared.model)
+    first = evaluator.explore(questions(prepared.rows, "mask", LeaveOneOut()))
+    evaluator.explore(questions(prepared.rows, "mask", ShapleyExact()))
+    second = evaluator.explore(questions(prepared.rows, "mask", LeaveOneOut()))
+    for one, other in zip(first, second, strict=True):
+        assert (one.own.subsets, one.own.forwards, one.own.tokens, one.own.flops) == (
+            other.own.subsets,
+            other.own.forwards,
+            other.own.tokens,
+            other.own.flops,
+        )
+        assert one.own.flops > 0
+
+
+@pytest.mark.parametrize("prepared", SOURCES[:1], indirect=True)
+def test_a_batch_that_does_not_fit_is_halved_with_the_same_numbers(prepared, monkeypatch):
+    expected = explored(SubsetEvaluator(prepared.model), prepared.rows, "mask")
+    fits, outputs = 3, prepared.model.outputs
+
+    def small_memory(batch, embeddings=None):
+        if len(batch) > fits:
+            raise torch.OutOfMemoryError("no room")
+        return outputs(batch, embeddings)
+
+    monkeypatch.setattr(prepared.model, "outputs", small_memory)
+    halved = explored(SubsetEvaluator(prepared.model), prepared.rows, "mask")
+    for one, other in zip(expected, halved, strict=True):
+        np.testing.assert_allclose(one.scores.values, other.scores.values, atol=1e-5)
+
+
+@pytest.mark.parametrize("prepared", SOURCES[:1], indirect=True)
+def test_the_ends_of_an_exploration_are_told(prepared):
+    exact = explored(SubsetEvaluator(prepared.model), prepared.rows, "mask", ShapleyExact())
+    for answer in exact:
+        assert answer.scores.values.sum() == pytest.approx(answer.value_full - answer.value_empty, abs=1e-6)
+
+
+def questions(rows, operator, method):
+    rng = np.random.default_rng(0)
+    return [Question(row, operator, method.reading, method.explore(row.features, rng)) for row in rows]
+
+
+def explored(evaluator, rows, operator, method=None):
+    return evaluator.explore(questions(rows, operator, method or LeaveOneOut()))

@@ -1,0 +1,228 @@
+"""A suite end to end, through real worker processes: complete, resumable, the same on any number of slots."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from attrimark.bundle import read_bundle
+from attrimark.config import read_suite
+from attrimark.matrix import cells_of
+from attrimark.run import pending, run
+from attrimark.slots import Slot
+from attrimark.store import Store
+from attrimark_registry.catalog import load_catalog
+
+SUITE = """
+[suites.small]
+datasets = [{ name = "planted", train = 40, validation = 2, test = 8 }]
+models = [{ name = "tiny-encoder", layers = 1 }]
+strategies = ["frozen"]
+seeds = 3
+methods = ["random", "leave-one-out", { name = "shapley-sampling", permutations = 3 }, "input-x-gradient"]
+metrics = ["sufficiency", "average-precision", "accuracy"]
+explain = 4
+"""
+CELLS = 3 * (1 + 4)
+
+
+@pytest.fixture
+def suite_file(tmp_path):
+    path = tmp_path / "benchmarks.toml"
+    path.write_text(SUITE)
+    return path
+
+
+def ran(path: Path, folder: Path, slots: int = 1) -> tuple[dict, Store]:
+    catalog = load_catalog()
+    store = Store(folder)
+    summary = run(
+        read_suite(path, "small", catalog), store, [Slot(n, "cpu", 1) for n in range(slots)], catalog.manager
+    )
+    return dict(summary), store
+
+
+def test_a_run_finishes_every_cell_and_a_second_one_does_nothing(suite_file, tmp_path, monkeypatch):
+    summary, store = ran(suite_file, tmp_path / "store")
+    assert summary == {"ok": CELLS}
+    cells = cells_of(read_suite(suite_file, "small", load_catalog()))
+    assert pending(cells, store) == []
+    # a second run starts no worker at all, hence loads no model and computes nothing
+    monkeypatch.setattr("attrimark.run.Worker", None)
+    assert ran(suite_file, tmp_path / "store")[0] == {"ok": CELLS}
+
+
+def test_one_and_two_slots_give_the_same_bits(suite_file, tmp_path):
+    _, one = ran(suite_file, tmp_path / "one")
+    _, two = ran(suite_file, tmp_path / "two", slots=2)
+    for first, second in zip(scores(suite_file, one), scores(suite_file, two), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_a_new_metric_is_computed_from_stored_attributions(suite_file, tmp_path):
+    _, store = ran(suite_file, tmp_path / "store")
+    before = store_bundles(suite_file, store)
+    suite_file.write_text(SUITE.replace('"accuracy"]', '"accuracy", "comprehensiveness"]'))
+    catalog = load_catalog()
+    jobs = pending(cells_of(read_suite(suite_file, "small", catalog)), store)
+    assert all(task.bundle and len(task.wanted) == 1 for job in jobs for task in job.tasks)
+    assert ran(suite_file, tmp_path / "store")[0] == {"ok": CELLS}
+    assert store_bundles(suite_file, store) == before
+    records = store.records(cell.id for cell in cells_of(read_suite(suite_file, "small", catalog)))
+    assert all(len(record.metric_status) == 3 for record in records.values() if record.specs["method"])
+
+
+def test_a_resumed_run_gives_the_same_numbers(suite_file, tmp_path):
+    _, whole = ran(suite_file, tmp_path / "whole")
+    suite_file.write_text(SUITE.replace("seeds = 3", "seeds = [1]"))
+    ran(suite_file, tmp_path / "resumed")
+    suite_file.write_text(SUITE)
+    _, resumed = ran(suite_file, tmp_path / "resumed")
+    for first, second in zip(scores(suite_file, whole), scores(suite_file, resumed), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+@pytest.mark.parametrize("victim", ["worker", "coordinator"])
+def test_killing_a_process_loses_no_finished_cell(suite_file, tmp_path, victim):
+    folder = tmp_path / "store"
+    finished: set[str] = set()
+    for round in range(3):
+        command = [sys.executable, "-m", "attrimark.cli", "run", "small", "--quiet", "--threads", "1"]
+        command += ["--config", str(suite_file), "--store", str(folder)]
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for_cells(folder, len(finished) + 1 + round)
+        os.kill(running.pid if victim == "coordinator" else child_of(running.pid), signal.SIGKILL)
+        now = finished_in(folder)
+        assert finished <= now
+        if victim == "worker":
+            assert running.wait(timeout=120) == 0
+            break
+        running.wait(timeout=10)
+        finished = now
+    summary, store = ran(suite_file, folder)
+    assert summary == {"ok": CELLS}
+    assert all(len(each) for each in scores(suite_file, store))
+
+
+def test_a_worker_ends_with_its_coordinator(suite_file, tmp_path):
+    command = [sys.executable, "-m", "attrimark.cli", "run", "small", "--quiet", "--threads", "1"]
+    command += ["--config", str(suite_file), "--store", str(tmp_path / "store")]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for_cells(tmp_path / "store", 1)
+    worker = child_of(running.pid)
+    running.kill()
+    running.wait()
+    for _ in range(100):
+        if not Path(f"/proc/{worker}").exists():
+            return
+        time.sleep(0.1)
+    pytest.fail("the worker outlived its coordinator")
+
+
+def test_a_plugin_that_fails_or_kills_its_process_is_recorded_and_the_rest_goes_on(suite_file, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(hostile_distribution(tmp_path)))
+    text = SUITE.replace('methods = ["random",', 'methods = ["raises", "dies", "not-a-number", "random",')
+    suite_file.write_text(text.replace("seeds = 3", "seeds = 1"))
+    command = [sys.executable, "-m", "attrimark.cli", "run", "small", "--json", "--threads", "1"]
+    command += ["--config", str(suite_file), "--store", str(tmp_path / "store")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1, done.stderr
+    with Store(tmp_path / "store") as store:
+        records = {record.specs["method"]: record for record in all_records(store)}
+    assert records["raises"].reason == "ValueError: on purpose"
+    assert "killed by SIGKILL" in records["dies"].reason
+    assert "not finite" in records["not-a-number"].reason
+    assert records["leave-one-out"].status == "ok"
+    assert json.loads(done.stdout)
+
+
+def test_what_cannot_run_is_recorded_with_its_reason(suite_file, tmp_path):
+    suite_file.write_text(SUITE.replace('strategies = ["frozen"]', "").replace("seeds = 3", "seeds = 1"))
+    summary, store = ran(suite_file, tmp_path / "store")
+    assert summary == {"unsupported": 5}
+    assert all("without a trained head" in record.reason for record in all_records(store))
+
+
+def hostile_distribution(tmp_path: Path) -> Path:
+    """A third party's plugins that fail in three ways, as an installed distribution."""
+    site = tmp_path / "site"
+    information = site / "hostile-1.0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: hostile\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[attrimark]\nmethods = hostile_methods\n")
+    (site / "hostile_methods.py").write_text(
+        """
+import os, signal
+import numpy as np
+from attrimark_registry import SubsetMethod, hookimpl
+
+class Raises(SubsetMethod):
+    name = "raises"
+    def explore(self, features, rng):
+        raise ValueError("on purpose")
+        yield
+
+class Dies(SubsetMethod):
+    name = "dies"
+    def explore(self, features, rng):
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield
+
+class NotANumber(SubsetMethod):
+    name = "not-a-number"
+    def explore(self, features, rng):
+        return np.full(len(features), np.nan)
+        yield
+
+@hookimpl
+def register_methods():
+    return [Raises, Dies, NotANumber]
+"""
+    )
+    return site
+
+
+def all_records(store: Store):
+    import sqlite3
+
+    with sqlite3.connect(store.folder / "store.sqlite") as database:
+        ids = [row[0] for row in database.execute("SELECT cell FROM cells")]
+    return store.records(ids).values()
+
+
+def scores(path: Path, store: Store) -> list[np.ndarray]:
+    return [
+        each.scores
+        for sha in store_bundles(path, store)
+        for each in read_bundle(store.bundle_path(sha))
+    ]
+
+
+def store_bundles(path: Path, store: Store) -> list[str]:
+    cells = cells_of(read_suite(path, "small", load_catalog()))
+    records = store.records(cell.id for cell in cells)
+    return [records[cell.id].bundle for cell in cells if cell.method]
+
+
+def finished_in(folder: Path) -> set[str]:
+    if not (folder / "store.sqlite").exists():
+        return set()
+    with Store(folder) as store:
+        return {record.cell for record in all_records(store) if record.status == "ok"}
+
+
+def wait_for_cells(folder: Path, count: int) -> None:
+    for _ in range(600):
+        if len(finished_in(folder)) >= min(count, CELLS - 1):
+            return
+        time.sleep(0.1)
+    pytest.fail("the run got nowhere")
+
+
+def child_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
