@@ -1,6 +1,5 @@
 """Attributions come back from a file exactly as they went in, or not at all."""
 
-import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attrimark.bundle import read_bundle, write_bundle
-from attrimark_registry import AttrimarkError, Attribution, Cost, Example, Feature, Span, Target
+from attrimark_registry import Attribution, AttrimarkError, Cost, Example, Feature, Span, Target
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -35,28 +34,45 @@ def same(one, other):
     assert repr(rest[0]) == repr(rest[1])
 
 
-@st.composite
-def attributions(draw):
-    dtype = draw(st.sampled_from(["float16", "float32", "float64"]))
-    scores = draw(arrays.arrays(dtype, st.integers(0, 5)))
+DRAWN = st.fixed_dictionaries(
+    {
+        "scores": st.sampled_from(["float16", "float32", "float64"]).flatmap(
+            lambda dtype: arrays.arrays(dtype, st.integers(0, 5))
+        ),
+        "texts": st.tuples(st.text(), st.text(), st.text()),
+        "ids": st.lists(COUNTS, max_size=3).map(tuple),
+        "operator": st.sampled_from([None, "mask", "delete"]),
+        "values": st.tuples(st.none() | NUMBERS, st.none() | NUMBERS),
+        "forwards": COUNTS,
+        "seconds": st.floats(0, 1e9),
+        "diagnostics": st.dictionaries(st.text(), NUMBERS, max_size=3),
+        "flags": st.lists(st.text(), max_size=2).map(tuple),
+    }
+)
+
+
+def built(drawn):
+    """Outside of the strategy: the shape checker draws random numbers there, which hypothesis forbids."""
+    first, second, reference = drawn["texts"]
     return attribution(
-        scores,
-        dtype,
-        example=Example(draw(st.text()), (draw(st.text()), draw(st.text())), reference=draw(st.text())),
-        target=Target(tuple(draw(st.lists(COUNTS, max_size=3))), tuple(draw(st.lists(COUNTS, max_size=3)))),
-        explained=draw(st.text()),
-        operator=draw(st.sampled_from([None, "mask", "delete"])),
-        value_full=draw(st.none() | NUMBERS),
-        value_empty=draw(st.none() | NUMBERS),
-        own=Cost(forwards=draw(COUNTS), seconds=draw(st.floats(0, 1e9))),
-        diagnostics=draw(st.dictionaries(st.text(), NUMBERS, max_size=3)),
-        flags=tuple(draw(st.lists(st.text(), max_size=2))),
+        drawn["scores"],
+        drawn["scores"].dtype,
+        example=Example(first, (first, second), reference=reference),
+        target=Target((1, 0), drawn["ids"]),
+        explained=second,
+        operator=drawn["operator"],
+        value_full=drawn["values"][0],
+        value_empty=drawn["values"][1],
+        own=Cost(forwards=drawn["forwards"], seconds=drawn["seconds"]),
+        diagnostics=drawn["diagnostics"],
+        flags=drawn["flags"],
     )
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(attributions(), max_size=4))
-def test_what_is_read_is_what_was_written(tmp_path, written):
+@given(st.lists(DRAWN, max_size=4))
+def test_what_is_read_is_what_was_written(tmp_path, drawn):
+    written = [built(each) for each in drawn]
     read = read_bundle(write_bundle(written, tmp_path))
     assert len(read) == len(written)
     for one, other in zip(read, written, strict=True):
@@ -69,20 +85,12 @@ def test_the_same_attributions_are_the_same_file(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_numbers_of_numpy_are_numbers(tmp_path):
-    given = attribution(value_full=np.float32(0.1), diagnostics={"gap": np.float32("nan"), "steps": np.int64(3)})
-    (read,) = read_bundle(write_bundle([given], tmp_path))
-    assert read.value_full == float(np.float32(0.1))
-    assert math.isnan(read.diagnostics["gap"])
-    assert read.diagnostics["steps"] == 3
-
-
 def test_any_flipped_byte_is_noticed(tmp_path):
     path = write_bundle([attribution()], tmp_path)
     content = path.read_bytes()
     for place in range(0, len(content), 7):
         path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-        with pytest.raises(AttrimarkError, match="is corrupt: .*run again to replace it"):
+        with pytest.raises(AttrimarkError, match=r"is corrupt: .*run again to replace it"):
             read_bundle(path)
 
 
@@ -104,11 +112,6 @@ def test_a_link_is_not_followed(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(AttrimarkError, match="nowhere"):
         read_bundle(tmp_path / "nowhere.safetensors")
-
-
-def test_scores_that_no_file_can_hold_are_refused(tmp_path):
-    with pytest.raises(AttrimarkError, match="longdouble|float128"):
-        write_bundle([attribution(dtype=np.longdouble)], tmp_path)
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path):

@@ -58,7 +58,7 @@ class FourBits(Quantizer):
 
 class Guess(SubsetMethod):
     name = "guess"
-    permutations: int = Field(10, ge=1)
+    permutations: int = Field(default=10, ge=1)
     folder: Path | None = None
 
     def explore(self, features: Any, rng: Any) -> Any: ...
@@ -83,13 +83,13 @@ class Sufficiency(Metric):
 
 
 def catalog_of(*plugins: type[Plugin], broken: tuple[Broken, ...] = ()) -> Catalog:
-    entries = {kind: {p.name: Entry(p, "test") for p in plugins if p.kind == kind} for kind in KINDS}
+    entries: dict[Any, Any] = {kind: {p.name: Entry(p, "test") for p in plugins if p.kind == kind} for kind in KINDS}
     return Catalog(entries, broken)
 
 
 CATALOG = catalog_of(Snippets, Encoder, Unchanged, Lora, AsItIs, FourBits, Guess, Drop, Sufficiency)
 
-GOOD = """\
+GOOD: str = """\
 [suites.quick]
 title = "Quick"
 replicates = 2
@@ -157,6 +157,33 @@ def test_an_option_is_read_as_its_plugin_declares_it(suites: Path) -> None:
     assert read(suites, text)["quick"].matrices[0].methods[1] == Guess(folder=Path("here"))
 
 
+ALL_AT_ONCE = """\
+benchmarks.toml:2:1: suites.quick.title: must be a string, not 3
+benchmarks.toml:3:1: suites.quick.replicates: must be at least 1, not 0
+benchmarks.toml:4:34: suites.quick.datasets[0].domain: must be "movies" or "tweets", not "movie"; did you mean "movies"?
+benchmarks.toml:5:1: suites.quick.models: must be a list of one or more, not "encoder"
+benchmarks.toml:8:5: suites.quick.methods[1]: no method named "gues"; did you mean "guess"?
+benchmarks.toml:9:23: suites.quick.methods[2].permutations: must be at least 1, not 0
+benchmarks.toml:10:5: suites.quick.methods[3]: the same as methods[0]: name each once
+benchmarks.toml:12:1: suites.quick.metrics: must be a list of one or more, not an empty list
+benchmarks.toml:13:1: suites.quick.explane: unknown key (allowed: title, seed, replicates, isolate, matrix, datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train); did you mean "explain"?
+benchmarks.toml:15:15: suites.quick.matrix[0].strategies[0]: no strategy named "nf5"; did you mean "nf4"?
+benchmarks.toml:15:48: suites.quick.matrix[0].strategies[1][1].rank: must be an integer or "full", not "fulll"; did you mean "full"?
+benchmarks.toml:15:77: suites.quick.matrix[0].strategies[1][1].layers[1]: must be an integer, not "2"
+benchmarks.toml:15:86: suites.quick.matrix[0].strategies[2]: must not be empty: "none" is the model as loaded
+benchmarks.toml:16:15: suites.quick.matrix[0].quantizers[0]: "lora" is a strategy, not a quantizer
+benchmarks.toml:17:13: suites.quick.matrix[0].seeds[1]: must be at least 0, not -1
+benchmarks.toml:17:17: suites.quick.matrix[0].seeds[2]: must be an integer, not 1.5
+benchmarks.toml:18:1: suites.quick.matrix[0].operator: must be "mask", "delete", "pad", "attention" or "mean", not "remove"
+benchmarks.toml:19:1: suites.quick.matrix[0].title: unknown key (allowed: datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train)
+benchmarks.toml:21:22: suites.quick.matrix[1].models[1]: must be a name or a table with a name, not 7
+benchmarks.toml:21:25: suites.quick.matrix[1].models[2]: missing "name"
+benchmarks.toml:21:67: suites.quick.matrix[1].models[3].size: unknown key (allowed: name)
+benchmarks.toml:22:32: suites.quick.matrix[1].operators[2]: the same as operators[0]: name each once
+benchmarks.toml:23:1: suites.quick.matrix[1].train: must be an integer, not true
+"""  # noqa: E501
+
+
 def test_all_errors_are_told_at_once_in_the_order_of_the_file(suites: Path) -> None:
     text = """\
 [suites.quick]
@@ -183,39 +210,7 @@ models = ["encoder", 7, { permutations = 3 }, { name = "encoder", size = 2 }]
 operators = ["mask", "delete", "mask"]
 train = true
 """
-    keys = (
-        "title, seed, replicates, isolate, matrix, datasets, models, methods, metrics, quantizers, strategies, seeds, "
-        "operator, operators, target, granularity, pooling, explain, train"
-    )
-    matrix_keys = keys.removeprefix("title, seed, replicates, isolate, matrix, ")
-    assert complaints(suites, text) == [
-        'benchmarks.toml:2:1: suites.quick.title: must be a string, not 3',
-        "benchmarks.toml:3:1: suites.quick.replicates: must be at least 1, not 0",
-        'benchmarks.toml:4:34: suites.quick.datasets[0].domain: must be "movies" or "tweets", not "movie"; '
-        'did you mean "movies"?',
-        'benchmarks.toml:5:1: suites.quick.models: must be a list of one or more, not "encoder"',
-        'benchmarks.toml:8:5: suites.quick.methods[1]: no method named "gues"; did you mean "guess"?',
-        "benchmarks.toml:9:23: suites.quick.methods[2].permutations: must be at least 1, not 0",
-        "benchmarks.toml:10:5: suites.quick.methods[3]: the same as methods[0]: name each once",
-        "benchmarks.toml:12:1: suites.quick.metrics: must be a list of one or more, not an empty list",
-        f'benchmarks.toml:13:1: suites.quick.explane: unknown key; did you mean "explain"?; allowed: {keys}',
-        'benchmarks.toml:15:15: suites.quick.matrix[0].strategies[0]: no strategy named "nf5"; did you mean "nf4"?',
-        'benchmarks.toml:15:48: suites.quick.matrix[0].strategies[1][1].rank: must be an integer or "full", '
-        'not "fulll"; did you mean "full"?',
-        'benchmarks.toml:15:76: suites.quick.matrix[0].strategies[1][1].layers[1]: must be an integer, not "2"',
-        'benchmarks.toml:15:84: suites.quick.matrix[0].strategies[2]: must not be empty: "none" is the model as loaded',
-        'benchmarks.toml:16:15: suites.quick.matrix[0].quantizers[0]: "lora" is a strategy, not a quantizer',
-        "benchmarks.toml:17:13: suites.quick.matrix[0].seeds[1]: must be at least 0, not -1",
-        "benchmarks.toml:17:17: suites.quick.matrix[0].seeds[2]: must be an integer, not 1.5",
-        'benchmarks.toml:18:1: suites.quick.matrix[0].operator: must be "mask", "delete", "pad", "attention" or "mean", '
-        'not "remove"',
-        f"benchmarks.toml:19:1: suites.quick.matrix[0].title: unknown key; allowed: {matrix_keys}",
-        "benchmarks.toml:21:22: suites.quick.matrix[1].models[1]: must be a name or a table with a name, not 7",
-        'benchmarks.toml:21:25: suites.quick.matrix[1].models[2]: missing "name"',
-        "benchmarks.toml:21:65: suites.quick.matrix[1].models[3].size: unknown key; allowed: name",
-        "benchmarks.toml:22:32: suites.quick.matrix[1].operators[2]: the same as operators[0]: name each once",
-        "benchmarks.toml:23:1: suites.quick.matrix[1].train: must be an integer, not true",
-    ]
+    assert complaints(suites, text) == ALL_AT_ONCE.splitlines()
 
 
 LEAST = 'models = ["encoder"]\nmethods = ["drop"]\nmetrics = ["sufficiency"]\n'
@@ -228,19 +223,20 @@ MOVIES = 'datasets = [{ name = "snippets", domain = "movies" }]\n'
         ("", ["benchmarks.toml: there are no suites: write a table [suites.NAME]"]),
         ("suites = 3", ["benchmarks.toml:1:1: suites: must be a table, not 3"]),
         ("[suites]\na = 1", ["benchmarks.toml:2:1: suites.a: must be a table, not 1"]),
-        ("[suits.a]", ['benchmarks.toml:1:2: suits: unknown key; did you mean "suites"?; allowed: suites',
-                       "benchmarks.toml: there are no suites: write a table [suites.NAME]"]),
+        ("[suits.a]", ['benchmarks.toml:1:2: suits: unknown key (allowed: suites); did you mean "suites"?']),
         (f"[suites.a]\n{LEAST}", ['benchmarks.toml:1:9: suites.a: missing "datasets"']),
-        (f"[suites.a]\n{LEAST}[[suites.a.matrix]]", ['benchmarks.toml:5:12: suites.a.matrix[0]: missing "datasets"']),
+        (f"[suites.a]\n{LEAST}[[suites.a.matrix]]",
+         ['benchmarks.toml:5:12: suites.a.matrix[0]: missing "datasets"']),
         (f"[suites.a]\n{MOVIES}{LEAST}[suites.a.matrix]",
          ["benchmarks.toml:6:11: suites.a.matrix: must be tables: write [[suites.a.matrix]] above each"]),
-        (f'[suites.a]\n{LEAST}datasets = ["snippets"]', ['benchmarks.toml:5:13: suites.a.datasets[0]: missing "domain"']),
+        (f'[suites.a]\n{LEAST}datasets = ["snippets"]',
+         ['benchmarks.toml:5:13: suites.a.datasets[0]: missing "domain"']),
         (f"[suites.a]\n{MOVIES}{LEAST}seeds = 0",
          ["benchmarks.toml:6:1: suites.a.seeds: must be at least 1 or a list, not 0"]),
         (f"[suites.a]\n{MOVIES}{LEAST}operators = []",
          ["benchmarks.toml:6:1: suites.a.operators: must be a list of 1 or more, not an empty list"]),
         (f"[suites.a]\n{MOVIES}{LEAST}seed = 1979-05-27",
-         ["benchmarks.toml:6:1: suites.a.seed: dates and times have no meaning here: write a string, in quotes"]),
+         ["benchmarks.toml:6:1: suites.a.seed: dates and times have no meaning here: write a string"]),
         (f"[suites.a]\n{MOVIES}{LEAST}seed = 0x{'f' * 9000}",
          ["benchmarks.toml:6:1: suites.a.seed: integers have at most 64 bits"]),
         (f'[suites.a]\n{MOVIES}{LEAST}'.replace('"drop"', '{ name = "guess", folder = "/etc" }'),
@@ -282,7 +278,7 @@ def test_windows_editors_may_write_it(suites: Path) -> None:
 def test_one_suite_is_read_whatever_the_others_name(suites: Path) -> None:
     suites.write_text(GOOD + '[suites.other]\nmethods = ["not-installed"]\n', encoding="utf-8")
     assert read_suite(suites, "quick", CATALOG).name == "quick"
-    with pytest.raises(ConfigError, match=r'^benchmarks.toml: no suite named "quik"; did you mean "quick"\?; there are'):
+    with pytest.raises(ConfigError, match=r'"quik" \(there are: quick, other\); did you mean "quick"\?'):
         read_suite(suites, "quik", CATALOG)
     with pytest.raises(ConfigError, match='no method named "not-installed"'):
         read_suites(suites, CATALOG)
@@ -320,15 +316,13 @@ ANY_VALUE: Any = st.recursive(
 def test_whatever_a_value_is_changed_to_the_suite_is_read_or_its_place_is_named(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    lines = GOOD.splitlines()
+    lines: list[str] = GOOD.splitlines()
     at = data.draw(st.sampled_from([index for index, line in enumerate(lines) if "=" in line]))
     key = lines[at].partition("=")[0]
     lines[at] = f"{key}= {as_toml(data.draw(ANY_VALUE))}"
     path = tmp_path_factory.getbasetemp() / "benchmarks.toml"
-    try:
-        read(path, "\n".join(lines))
-    except ConfigError as error:
-        assert all(line.startswith(f"{path}:{at + 1}:") for line in str(error).splitlines())
+    told = refusal(path, "\n".join(lines))
+    assert all(line.startswith(f"{path}:{at + 1}:") for line in told)
 
 
 @given(data=st.data())
@@ -338,10 +332,17 @@ def test_whatever_a_file_is_cut_to_it_is_read_or_refused(
     start = data.draw(st.integers(0, len(GOOD)))
     end = data.draw(st.integers(start, len(GOOD)))
     path = tmp_path_factory.getbasetemp() / "benchmarks.toml"
+    told = refusal(path, GOOD[:start] + data.draw(st.text('[]{}="\n ', max_size=3)) + GOOD[end:])
+    assert all(line.startswith(f"{path}:") for line in told)
+
+
+def refusal(path: Path, text: str) -> list[str]:
+    """What is told of a text; nothing where it is read."""
     try:
-        read(path, GOOD[:start] + data.draw(st.text('[]{}="\n ', max_size=3)) + GOOD[end:])
+        read(path, text)
     except ConfigError as error:
-        assert all(line.startswith(f"{path}:") for line in str(error).splitlines())
+        return str(error).splitlines()
+    return []
 
 
 def as_toml(value: Any) -> str:

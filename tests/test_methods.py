@@ -208,6 +208,12 @@ def test_a_linear_model_is_explained_by_weight_times_input(linear, method):
     torch.testing.assert_close(scores.values[of_features], wanted[of_features].detach())
 
 
+@pytest.mark.parametrize("method", [Gradient, InputXGradient, IntegratedGradients])
+def test_a_decision_has_no_gradient(method):
+    with pytest.raises(Unsupported, match="no gradient"):
+        attributed(method(reading="decision"), networks.bert())
+
+
 def test_absolute_drops_the_sign():
     model = networks.bert()
     signed, _ = attributed(InputXGradient(), model)

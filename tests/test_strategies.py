@@ -21,7 +21,7 @@ from attrimark_registry import AttrimarkError, Classifier, Example, Unsupported
 from torch.testing import assert_close
 
 # what makes a tiny encoder learn the planted task, all of it
-RECIPE = Full(epochs=10, learning_rate=2e-3, batch_size=32)
+RECIPE = Full(epochs=8, learning_rate=3e-3, batch_size=32)
 TRAINERS = (Frozen(epochs=2, batch_size=8), Full(epochs=1, learning_rate=1e-3, batch_size=8))
 SHAPES = ("bert", "roberta", "camembert", "distilbert")
 
@@ -50,9 +50,7 @@ def test_a_tiny_encoder_learns_that_the_cue_decides_and_the_distractor_does_not(
     model = TinyEncoder(language=language).load(splits.labels, "cpu")
     (tuned,) = RECIPE.fine_tune(model, splits.train, [0])
     predicted = tuned.predict([tuned.encode(example) for example in splits.test])
-    accuracy = np.mean(
-        [splits.labels[best] == each.label for best, each in zip(predicted, splits.test, strict=True)]
-    )
+    accuracy = np.mean([splits.labels[best] == each.label for best, each in zip(predicted, splits.test, strict=True)])
     assert accuracy > 0.95
     assert Reliance(swap="cue").measure(tuned, splits.test).mean() >= 0.99
     assert Reliance(swap="distractor").measure(tuned, splits.test).mean() < 0.01
@@ -122,9 +120,7 @@ def test_frozen_models_share_the_encoder_and_nothing_else(model, splits):
 
 def test_full_models_share_no_weight(model, splits):
     (tuned,) = TRAINERS[1].fine_tune(model, splits.train, [0])
-    assert not {id(each) for each in tuned.network.parameters()} & {
-        id(each) for each in model.network.parameters()
-    }
+    assert not {id(each) for each in tuned.network.parameters()} & {id(each) for each in model.network.parameters()}
     trained = [name for name, value in weights(tuned).items() if not torch.equal(value, weights(model)[name])]
     assert any(name.startswith("encoder.embeddings") for name in trained)
 

@@ -15,6 +15,8 @@ from attrimark_registry.model import Model
 from attrimark_registry.plugin import Method, ModelMethod, SubsetMethod
 from attrimark_registry.removal import Operator
 from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from .evaluator import Question
 from .meter import counted
@@ -54,8 +56,7 @@ def attribute(
     rngs = [generator_for(suite_seed, method, row.example.id, replicate) for row in prepared.rows]
     if isinstance(method, SubsetMethod):
         operator = operator or prepared.model.default_operator
-        if operator not in prepared.model.operators:
-            raise Unsupported(f"this tokenizer has no {operator} token; operators here: {', '.join(prepared.model.operators)}")
+        prepared.require(operator)
         made = _by_subsets(prepared, method, operator, rngs)
     elif isinstance(method, ModelMethod):
         made = _by_network(prepared, method, pooling, rngs)
@@ -87,7 +88,8 @@ def _by_subsets(
         made.append(
             replace(
                 attribution,
-                operator=operator,
+                # a method that asked for nothing has removed nothing, and has no home among the operators
+                operator=operator if answer.own.subsets else None,
                 value_full=answer.value_full,
                 value_empty=answer.value_empty,
                 own=answer.own,
@@ -105,14 +107,15 @@ def _by_network(
     def explain(places: Sequence[int]) -> None:
         batch = prepared.model.collate([prepared.rows[place] for place in places])
         scores, costs = _metered(prepared.model, method, batch, [rngs[place] for place in places])
-        values = np.asarray(scores.values)
+        values = as_array(scores.values)
         if values.shape != tuple(batch.input_ids.shape):
             raise InvalidScores(f"{method}: scores of shape {values.shape} for tokens {tuple(batch.input_ids.shape)}")
         for line, place in enumerate(places):
             row = prepared.rows[place]
             tokens = values[line][batch.real[line].cpu().numpy()]
-            diagnostics = {name: np.asarray(each)[line] for name, each in scores.diagnostics.items()}
-            attribution = _attribution(prepared.model, row, pooled(tokens, row.feature_of, len(row.features), pooling), diagnostics)
+            diagnostics = {name: as_array(each)[line] for name, each in scores.diagnostics.items()}
+            scored = pooled(tokens, row.feature_of, len(row.features), pooling)
+            attribution = _attribution(prepared.model, row, scored, diagnostics)
             made[place] = replace(attribution, own=costs[line], actual=costs[line])
         prepared.advance(str(method), len(made), len(prepared.rows))
 
@@ -159,6 +162,11 @@ def pooled(
     if pooling == "mean":
         scores /= np.maximum(1, np.bincount(feature_of[mine], minlength=features))
     return scores
+
+
+def as_array(values: Tensor | ArrayLike) -> np.ndarray:
+    """Numbers on this side of the network, wherever a method left them."""
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
 
 
 def _batches(prepared: Prepared) -> Iterator[list[int]]:

@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from attrimark_registry.text import Example, Feature, Span
 from safetensors.numpy import load, save
 
 SUFFIX = ".safetensors"
-_DTYPES = ("float16", "float32", "float64")
 
 
 def write_bundle(attributions: Sequence[Attribution], folder: Path) -> Path:
@@ -48,7 +48,8 @@ def write_bundle(attributions: Sequence[Attribution], folder: Path) -> Path:
     except OSError as error:
         raise AttrimarkError(f"{folder}: the attributions could not be written: {error.strerror}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # renamed, or never made
+            partial.unlink()
     return path
 
 
@@ -75,9 +76,7 @@ def checked(path: Path) -> bytes:
         raise AttrimarkError(f"{path} cannot be read: {error.strerror}; run again to replace it") from error
     found = hashlib.sha256(content).hexdigest()
     if f"{found}{SUFFIX}" != path.name:
-        raise AttrimarkError(
-            f"{path} is corrupt: its content has the sha256 {found}; run again to replace it"
-        )
+        raise AttrimarkError(f"{path} is corrupt: its content has the sha256 {found}; run again to replace it")
     return content
 
 
@@ -94,11 +93,9 @@ def move(source: Path, target: Path) -> None:
 
 def _packed(attributions: Sequence[Attribution]) -> bytes:
     """Bytes that depend on the attributions alone (an array's order in the file does not follow a hash)."""
-    rest = json.dumps([_described(each) for each in attributions], default=_plain).encode()
+    rest = json.dumps([_described(each) for each in attributions]).encode()
     arrays: dict[str, np.ndarray] = {"rest": np.frombuffer(rest, dtype=np.uint8)}
     for dtype in sorted({each.scores.dtype.name for each in attributions}):
-        if dtype not in _DTYPES:
-            raise AttrimarkError(f"scores of {dtype} cannot be stored: give one of {', '.join(_DTYPES)}")
         scores = [each.scores for each in attributions if each.scores.dtype.name == dtype]
         arrays[f"scores.{dtype}"] = np.concatenate(scores).astype(dtype)
         arrays[f"offsets.{dtype}"] = np.cumsum([0, *map(len, scores)], dtype=np.int64)
@@ -108,9 +105,9 @@ def _packed(attributions: Sequence[Attribution]) -> bytes:
 def _unpacked(content: bytes) -> list[Attribution]:
     arrays = load(content)
     runs = {
-        dtype: iter(np.split(arrays[f"scores.{dtype}"], arrays[f"offsets.{dtype}"][1:-1]))
-        for dtype in _DTYPES
-        if f"scores.{dtype}" in arrays
+        name.removeprefix("scores."): iter(np.split(flat, arrays[name.replace("scores", "offsets")][1:-1]))
+        for name, flat in arrays.items()
+        if name.startswith("scores.")
     }
     described = json.loads(arrays["rest"].tobytes())
     return [_attribution(plain, next(runs[plain["dtype"]])) for plain in described]
@@ -151,10 +148,3 @@ def _attribution(plain: Mapping[str, Any], scores: np.ndarray) -> Attribution:
         diagnostics=plain["diagnostics"],
         flags=tuple(plain["flags"]),
     )
-
-
-def _plain(value: object) -> Any:
-    """numpy's numbers, which JSON does not know, as Python's."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{value!r} cannot be stored: diagnostics are numbers")

@@ -74,7 +74,7 @@ def complaints_of(
 
 def unknown_key(key: str, allowed: Collection[str]) -> str:
     """The message for a key that has no meaning where it stands."""
-    return f"unknown key{did_you_mean(key, allowed)}; allowed: {', '.join(allowed)}"
+    return f"unknown key (allowed: {', '.join(allowed)}){did_you_mean(key, allowed)}"
 
 
 def must_be(wanted: str, given: Any) -> str:
@@ -101,7 +101,7 @@ def _inside(details: ErrorDetails, given: Any) -> KeyPath:
     """The part of pydantic's location that is a place in what was given; names of types are not."""
     path: KeyPath = ()
     for part in details["loc"]:
-        inner = dict(enumerate(given)) if isinstance(given, list) else given
+        inner: Any = dict(enumerate(given)) if isinstance(given, list) else given
         if isinstance(inner, dict) and part in inner:
             path = (*path, part)
             given = inner[part]

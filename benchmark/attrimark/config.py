@@ -1,7 +1,7 @@
 """Suites, as `benchmarks.toml` names them. The file is data: nothing in it is imported, run or expanded.
 
-What a suite says outside its matrices is the default for all of them; a suite without `[[suites.NAME.matrix]]`
-is one matrix made of its own keys. A plugin is a name, or a table of a name and options.
+What a suite says outside its matrices is the default for all of them; a suite without any
+`[[suites.NAME.matrix]]` is one matrix made of its own keys. A plugin is a name, or a table of a name and options.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def read_suite(path: Path, name: str, catalog: Catalog) -> Suite:
     known = _tables(document)
     if name not in known:
         there_are = ", ".join(known)
-        unknown = f'no suite named "{name}"{did_you_mean(name, known)}; there are: {there_are}'
+        unknown = f'no suite named "{name}" (there are: {there_are}){did_you_mean(name, known)}'
         raise document.error([Complaint((), unknown)])
     return _read(document, [name], catalog)[name]
 
@@ -86,7 +86,7 @@ def _tables(document: Document) -> Mapping[str, Any]:
     complaints = [Complaint((key,), unknown_key(key, ["suites"])) for key in document.data if key != "suites"]
     if not isinstance(suites, dict) and suites is not None:
         complaints.append(Complaint(("suites",), must_be("a table", suites)))
-    elif not suites:
+    elif not suites and not complaints:
         complaints.append(Complaint((), "there are no suites: write a table [suites.NAME]"))
     if complaints or not isinstance(suites, dict):
         raise document.error(complaints)
@@ -112,18 +112,12 @@ class _Reader:
         path = ("suites", name)
         if not isinstance(given, dict):
             return self.complain(path, must_be("a table", given))
-        own = {
-            key: self.plain(kind, given[key], (*path, key))
-            for key, kind in SUITE_KEYS.items()
-            if key in given
-        }
+        own = {key: self.plain(kind, given[key], (*path, key)) for key, kind in SUITE_KEYS.items() if key in given}
         rows = given.get("matrix", [{}])
         rest = {key: value for key, value in given.items() if key not in (*SUITE_KEYS, "matrix")}
         defaults = self.keys(rest, path, (*SUITE_KEYS, "matrix", *MATRIX_KEYS))
         if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-            return self.complain(
-                (*path, "matrix"), f"must be tables: write [[suites.{name}.matrix]] above each"
-            )
+            return self.complain((*path, "matrix"), f"must be tables: write [[suites.{name}.matrix]] above each")
         matrices = []
         for index, row in enumerate(rows):
             where = (*path, "matrix", index) if "matrix" in given else path

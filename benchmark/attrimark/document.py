@@ -22,13 +22,11 @@ EXAMPLE = """\
     metrics = ["sufficiency", "comprehensiveness"]
 """
 
-_AT = re.compile(
-    r"(?P<what>.*) \(at (line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
-)
+_AT = re.compile(r"(?P<what>.*) \(at (line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
 
 
 class ConfigError(AttrimarkError):
-    """All that is wrong with a file of suites, one line each: `benchmarks.toml:12:14: key: what is allowed`."""
+    """All that is wrong with a file, one line each: `benchmarks.toml:12:14: key path: what is allowed`."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ def _unfit(value: Any, path: KeyPath) -> Iterator[Complaint]:
         if value.bit_length() > 63:
             yield Complaint(path, "integers have at most 64 bits")
     elif not isinstance(value, str | float):
-        yield Complaint(path, "dates and times have no meaning here: write a string, in quotes")
+        yield Complaint(path, "dates and times have no meaning here: write a string")
 
 
 def _position(name: str, line: int | str, column: int | str) -> str:

@@ -9,7 +9,7 @@ from attrimark_registry.attribution import Attribution
 from attrimark_registry.encoding import Target
 from attrimark_registry.errors import Unsupported
 from attrimark_registry.plugin import Exploration, ModelMethod, SubsetMethod, SubsetMetric
-from attrimark_registry.text import Feature, features_of
+from attrimark_registry.text import features_of
 
 from .matrix import Cell
 from .randomness import generator_for
@@ -34,7 +34,8 @@ def estimate(cell: Cell) -> Estimate:
     if cell.problem:
         return Estimate()
     if cell.method is None:
-        return _of(1, sum(len(features_of(each.segments, "word")) for each in cell.variant.examples), len(cell.variant.examples))
+        words = sum(len(features_of(each.segments, "word")) for each in cell.variant.examples)
+        return Estimate(len(cell.variant.examples), round(words * TOKENS_A_WORD))
     granularity = "word" if cell.variant.granularity == "token" else cell.variant.granularity
     total = Estimate()
     for example in cell.variant.examples:
@@ -51,12 +52,8 @@ def estimate(cell: Cell) -> Estimate:
             if isinstance(metric, SubsetMetric):
                 operators = len(cell.operators or ()) or DEFAULT_OPERATORS
                 passes += operators * _subsets(metric.explore(made, rng), len(features))
-        total += _of(passes, passes * words)
+        total += Estimate(passes, round(passes * words * TOKENS_A_WORD))
     return total
-
-
-def _of(passes: int, words: int, texts: int = 1) -> Estimate:
-    return Estimate(passes * texts, round(words * TOKENS_A_WORD))
 
 
 def _subsets(exploration: Exploration, features: int) -> int:

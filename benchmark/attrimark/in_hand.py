@@ -105,9 +105,10 @@ def evaluate(
         prepared = prepare(ready, examples, target, granularity)
         outcomes = [run_cell(cell, prepared) for cell in cells]
     records = tuple(outcome.record for outcome in outcomes)
+    explained = {str(cell.method): each.attributions for cell, each in zip(cells, outcomes, strict=True) if cell.method}
     return Evaluation(
         boards=tuple(leaderboards(records, metrics_by_digest(cells))),
-        attributions={str(cell.method): each.attributions for cell, each in zip(cells, outcomes, strict=True) if cell.method},
+        attributions=explained,
         records=records,
         left_out=prepared.left_out,
     )
@@ -131,7 +132,7 @@ def wrap(
         raise AttrimarkError(f"{kind} is neither a sequence classifier nor a causal model: pass an attrimark Model")
     if labels and prompt:
         return PromptClassifier(network, tokenizer, labels, prompt)
-    if labels or prompt and "{text}" not in prompt:
+    if labels or (prompt and "{text}" not in prompt):
         raise AttrimarkError("a prompt classifier needs labels and a prompt with {text} in it")
     return Writer(network, tokenizer, prompt or "{text}")
 

@@ -119,8 +119,11 @@ class Cell:
 
 def cells_of(suite: Suite) -> list[Cell]:
     """Every cell of a suite, once, variant by variant in the order of the suite."""
-    cells = (cell for matrix in suite.matrices for variant in variants_of(matrix) for cell in _cells(suite, matrix, variant))
-    return list({cell.id: cell for cell in cells}.values())
+    cells = {}
+    for matrix in suite.matrices:
+        for variant in variants_of(matrix):
+            cells |= {cell.id: cell for cell in _cells(suite, matrix, variant)}
+    return list(cells.values())
 
 
 def variants_of(matrix: Matrix) -> Iterator[Variant]:

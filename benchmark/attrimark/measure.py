@@ -53,8 +53,7 @@ def _by_subsets(
     operator: Operator,
     suite_seed: int,
 ) -> list[Measure]:
-    if operator not in prepared.model.operators:
-        raise Unsupported(f"this tokenizer has no {operator} token; operators here: {', '.join(prepared.model.operators)}")
+    prepared.require(operator)
     rows = {row.example.id: row for row in prepared.rows_for(metric.target)}
     questions = [
         Question(

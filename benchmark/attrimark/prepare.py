@@ -16,7 +16,10 @@ from .evaluator import SubsetEvaluator
 from .matrix import Variant, splits_of
 
 # two operators each, so that a metric can be scored away from a method's own
-METRIC_OPERATORS: Mapping[Operator, tuple[Operator, ...]] = {"mask": ("mask", "delete"), "delete": ("delete", "attention")}
+METRIC_OPERATORS: Mapping[Operator, tuple[Operator, ...]] = {
+    "mask": ("mask", "delete"),
+    "delete": ("delete", "attention"),
+}
 
 Advance = Callable[[str, int, int], None]  # stage, done, total
 
@@ -41,6 +44,12 @@ class Prepared:
     @property
     def operators(self) -> tuple[Operator, ...]:
         return METRIC_OPERATORS[self.model.default_operator]
+
+    def require(self, operator: Operator) -> None:
+        """Raises Unsupported where the model's tokenizer lacks what the operator puts in."""
+        if operator not in self.model.operators:
+            allowed = ", ".join(self.model.operators)
+            raise Unsupported(f"this tokenizer has no {operator} token; operators here: {allowed}")
 
     def rows_for(self, how: How) -> tuple[Encoded, ...]:
         """The rows with the target that a metric looks at."""

@@ -15,9 +15,7 @@ from .document import Complaint
 from .locate import KeyPath
 
 
-def read_plugin(
-    catalog: Catalog, kind: Kind, given: Any, path: KeyPath, complaints: list[Complaint]
-) -> Plugin | None:
+def read_plugin(catalog: Catalog, kind: Kind, given: Any, path: KeyPath, complaints: list[Complaint]) -> Plugin | None:
     """The plugin with its options; None where something is wrong, which `complaints` then tells."""
     options = {"name": given} if isinstance(given, str) else given
     if not isinstance(options, dict):

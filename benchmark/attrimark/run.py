@@ -13,12 +13,12 @@ import pluggy
 from attrimark_registry.attribution import Cost, Measure, Record
 from attrimark_registry.plugin import Metric
 
-from .suite import Suite
 from .job import Job, Task, to_json
 from .matrix import Cell, by_variant, cells_of
 from .outcome import metrics_of, unfinished
 from .slots import Slot, Worker
 from .store import Store
+from .suite import Suite
 
 CRASHES = 2  # how often a cell may take its worker down before it is recorded as failed
 
@@ -163,7 +163,8 @@ def _bury(
     if suspect is not None:
         crashes[suspect] += 1
         if crashes[suspect] > CRASHES:
-            record = unfinished(assignment.left.pop(suspect).cell, "failed", f"its worker was {reason}, {CRASHES + 1} times")
+            told = f"its worker {reason}, {CRASHES + 1} times"
+            record = unfinished(assignment.left.pop(suspect).cell, "failed", told)
             store.save(record)
             observers.hook.cell_finished(record=record)
     if assignment.left:

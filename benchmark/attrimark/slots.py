@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -81,21 +82,17 @@ class Worker:
 
     def end(self) -> None:
         """Kill the process with all that it started."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
-            try:
+            with suppress(BrokenPipeError):
                 _pipe(pipe).close()
-            except BrokenPipeError:
-                continue
 
     def death(self) -> str:
         """How the process ended, in words."""
         code = self.process.wait()
-        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
     def _listen(self) -> None:
         for message in _messages(_pipe(self.process.stdout)):

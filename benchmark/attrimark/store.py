@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from attrimark_registry.attribution import Cost, Measure, Record, Status
 from attrimark_registry.errors import AttrimarkError
@@ -57,7 +57,7 @@ class Store:
             self._database.close()
             raise
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Store:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,6 +7,7 @@ from .classifier import Classifier
 from .encoding import PROTECTED, Batch, Encoded, Target
 from .errors import AttrimarkError, Unsupported
 from .hookspecs import hookimpl
+from .memory import smaller_on_exhaustion
 from .model import How, Model, logical_shape
 from .plugin import (
     Dataset,
@@ -26,7 +27,7 @@ from .plugin import (
     Values,
 )
 from .prompt_classifier import PromptClassifier
-from .reading import Reading
+from .reading import Reading, at_least_float32
 from .removal import OPERATORS, Operator
 from .text import Example, Feature, Granularity, Span, Splits, features_of
 from .writer import Writer
@@ -34,8 +35,8 @@ from .writer import Writer
 __all__ = [
     "OPERATORS",
     "PROTECTED",
-    "AttrimarkError",
     "Attribution",
+    "AttrimarkError",
     "Batch",
     "Catalog",
     "Classifier",
@@ -72,9 +73,11 @@ __all__ = [
     "Unsupported",
     "Values",
     "Writer",
-    "fetch",
+    "at_least_float32",
     "features_of",
+    "fetch",
     "hookimpl",
     "load_catalog",
     "logical_shape",
+    "smaller_on_exhaustion",
 ]

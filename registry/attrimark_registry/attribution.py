@@ -52,10 +52,6 @@ class Cost:
         mine, theirs = asdict(self), asdict(other)
         return Cost(**{name: mine[name] + theirs[name] for name in mine})
 
-    def share(self, parts: int) -> Cost:
-        """An equal part of a cost that was incurred together."""
-        return Cost(**{name: value / parts if name == "seconds" else value // parts for name, value in asdict(self).items()})
-
 
 @dataclass(frozen=True, eq=False)
 class Attribution:

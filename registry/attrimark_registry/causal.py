@@ -52,9 +52,7 @@ def place_text(
     for segment, after in zip(example.segments, pieces[1:], strict=True):
         spans.append((len(filled), len(filled) + len(segment)))
         filled += segment + after
-    encoding = tokenizer(
-        filled, return_offsets_mapping=True, add_special_tokens=add_special_tokens, verbose=False
-    )
+    encoding = tokenizer(filled, return_offsets_mapping=True, add_special_tokens=add_special_tokens, verbose=False)
     places, straddles = [], False
     for start, end in encoding["offset_mapping"]:
         place = (PROTECTED, 0, 0)
@@ -99,9 +97,7 @@ def log_probabilities(
     else:
         written = network.get_input_embeddings()(filled)  # pyright: ignore[reportCallIssue]
         inputs = {"inputs_embeds": torch.cat([embeddings, written], dim=1)}
-    logits = network(
-        **inputs, attention_mask=mask, position_ids=positions, logits_to_keep=keep, use_cache=False
-    ).logits
+    logits = network(**inputs, attention_mask=mask, position_ids=positions, logits_to_keep=keep, use_cache=False).logits
     return at_least_float32(logits).log_softmax(-1)
 
 

@@ -96,9 +96,7 @@ def play(exploration: Exploration, value: Game, features: int | None = None) -> 
         _demand(keep.dtype == bool, f"subsets of dtype {keep.dtype} were yielded: they must be bool")
         _demand(keep.ndim == 2, f"an array {keep.shape} was yielded: it must be [subsets, features]")
         width = keep.shape[1]
-        _demand(
-            features in (None, width), f"subsets of {width} features were yielded for {features} features"
-        )
+        _demand(features in (None, width), f"subsets of {width} features were yielded for {features} features")
         values = value(keep.copy())
 
 
@@ -114,9 +112,7 @@ def check_scores_are_finite_and_one_a_feature(method: SubsetMethod) -> None:
             values.shape == (len(features),),
             f"scores {values.shape} were returned for {len(features)} features",
         )
-        _demand(
-            np.issubdtype(values.dtype, np.floating), f"scores have dtype {values.dtype}: they must be floats"
-        )
+        _demand(np.issubdtype(values.dtype, np.floating), f"scores have dtype {values.dtype}: they must be floats")
         _demand(bool(np.isfinite(values).all()), f"scores are not finite: {values}")
         for name, number in scores.diagnostics.items():
             _demand(
@@ -153,9 +149,7 @@ def check_additive_games_are_recovered(method: SubsetMethod) -> None:
     for seed, features in enumerate(_feature_lists()):
         weights = np.random.default_rng(seed).standard_normal(len(features))
         scores = _values(_explain(method, features, game=additive_game(weights, empty=0.5)))
-        _close(
-            scores, weights, "an additive set function's scores are not its weights (is the method additive?)"
-        )
+        _close(scores, weights, "an additive set function's scores are not its weights (is the method additive?)")
 
 
 def check_scores_sum_to_the_value_gained(method: SubsetMethod) -> None:
@@ -173,9 +167,7 @@ def check_constant_values_are_no_trouble(method: SubsetMethod) -> None:
     """A model that never changes its mind gets finite scores."""
     for features in _feature_lists():
         scores = _values(_explain(method, features, game=additive_game(np.zeros(len(features)), empty=1.0)))
-        _demand(
-            bool(np.isfinite(scores).all()), f"scores of a constant set function are not finite: {scores}"
-        )
+        _demand(bool(np.isfinite(scores).all()), f"scores of a constant set function are not finite: {scores}")
 
 
 SUBSET_METHOD_CHECKS = (
@@ -206,14 +198,10 @@ def check_token_scores_are_finite_and_shaped_as_the_batch(
     _demand(bool(np.isfinite(values[_array(batch.real)]).all()), "scores of real tokens are not finite")
     for name, numbers in scores.diagnostics.items():
         shape = _array(numbers).shape
-        _demand(
-            shape[:1] == (len(rows),), f"the diagnostic {name} {shape} does not begin with the batch axis"
-        )
+        _demand(shape[:1] == (len(rows),), f"the diagnostic {name} {shape} does not begin with the batch axis")
 
 
-def check_same_generators_give_same_token_scores(
-    method: ModelMethod, model: Model, rows: Sequence[Encoded]
-) -> None:
+def check_same_generators_give_same_token_scores(method: ModelMethod, model: Model, rows: Sequence[Encoded]) -> None:
     """The generators passed in decide every draw; where `stochastic` is not declared, they decide nothing."""
     first, again, other = (_attribute(method, model, rows, offset=offset) for offset in (0, 0, 100))
     same = all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
@@ -223,9 +211,7 @@ def check_same_generators_give_same_token_scores(
         _demand(same, "other generators give other scores: declare `stochastic = True`")
 
 
-def check_batching_and_padding_change_nothing(
-    method: ModelMethod, model: Model, rows: Sequence[Encoded]
-) -> None:
+def check_batching_and_padding_change_nothing(method: ModelMethod, model: Model, rows: Sequence[Encoded]) -> None:
     """A row scores the same alone, in a batch and at another place in it, to 1e-5 of max(1, |scores|)."""
     order = range(len(rows))
     together = _attribute(method, model, rows)
@@ -360,9 +346,7 @@ def check_comparison_is_within_bounds_or_none(metric: SpanMetric, example: Examp
     _demand(measured is None, f"{measured} was returned for an example without spans: return None")
 
 
-def check_comparison_is_deterministic_and_changes_nothing(
-    metric: SpanMetric, example: Example = MARKED
-) -> None:
+def check_comparison_is_deterministic_and_changes_nothing(metric: SpanMetric, example: Example = MARKED) -> None:
     """The same explanation gets the same number, and is as it was."""
     scores = _ranking(len(_words(example)))
     before = scores.copy()
@@ -372,16 +356,12 @@ def check_comparison_is_deterministic_and_changes_nothing(
     _demand(np.array_equal(scores, before), "the explanation's scores were changed")
 
 
-def check_constant_scores_compare_as_the_average_over_orders(
-    metric: SpanMetric, example: Example = MARKED
-) -> None:
+def check_constant_scores_compare_as_the_average_over_orders(metric: SpanMetric, example: Example = MARKED) -> None:
     """Constant scores get what a random ranking gets on average."""
     _check_ties_of_a_comparison(metric, example, np.zeros(len(_words(example))))
 
 
-def check_ties_compare_as_the_average_over_their_orders(
-    metric: SpanMetric, example: Example = MARKED
-) -> None:
+def check_ties_compare_as_the_average_over_their_orders(metric: SpanMetric, example: Example = MARKED) -> None:
     """Tied scores get the average over all rankings that break the ties."""
     count = len(_words(example))
     for groups in (2, 3):
@@ -419,9 +399,7 @@ def _close(actual: Any, wanted: Any, message: str) -> None:
 
 def _within_bounds(metric: Metric, measured: float) -> None:
     low, high = metric.bounds
-    _demand(
-        low - 1e-9 <= measured <= high + 1e-9, f"{measured} lies outside the metric's bounds {metric.bounds}"
-    )
+    _demand(low - 1e-9 <= measured <= high + 1e-9, f"{measured} lies outside the metric's bounds {metric.bounds}")
 
 
 @contextmanager
@@ -454,9 +432,7 @@ def _feature_lists() -> list[list[Feature]]:
     return [list(features_of((text,), "word")) for text in TEXTS]
 
 
-def _explain(
-    method: SubsetMethod, features: Sequence[Feature], seed: int = 0, game: Game | None = None
-) -> Scores:
+def _explain(method: SubsetMethod, features: Sequence[Feature], seed: int = 0, game: Game | None = None) -> Scores:
     game = game or random_game(len(features), 0, method.reading)
     return play(method.explore(features, np.random.default_rng(seed)), game, len(features))
 
@@ -499,9 +475,7 @@ def _state(model: Model) -> Mapping[str, Any]:
             id(vars(module).get("forward")),
         )
         for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
-            state[f"{hooks.strip('_').replace('_', ' ')} of {name or 'the network'}"] = tuple(
-                vars(module)[hooks]
-            )
+            state[f"{hooks.strip('_').replace('_', ' ')} of {name or 'the network'}"] = tuple(vars(module)[hooks])
     state["attention implementation"] = getattr(network.config, "_attn_implementation", None)
     state["gradient mode"] = torch.is_grad_enabled()
     state["default dtype"] = torch.get_default_dtype()
@@ -513,9 +487,7 @@ def _process_wide() -> Mapping[str, Any]:
     """Functions that libraries are known to replace for the whole process, with no way back."""
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    state: dict[str, Any] = {
-        f"{name} attention": id(ALL_ATTENTION_FUNCTIONS[name]) for name in ALL_ATTENTION_FUNCTIONS
-    }
+    state: dict[str, Any] = {f"{name} attention": id(ALL_ATTENTION_FUNCTIONS[name]) for name in ALL_ATTENTION_FUNCTIONS}
     for kind in (torch.nn.Linear, torch.nn.LayerNorm, torch.nn.Dropout, torch.nn.Softmax, torch.nn.GELU):
         state[f"torch.nn.{kind.__name__}.forward"] = id(kind.forward)
     for name in ("softmax", "layer_norm", "gelu", "silu", "linear", "scaled_dot_product_attention"):
@@ -528,9 +500,7 @@ def _ranking(count: int) -> np.ndarray:
     return np.random.default_rng(count).permutation(count) - (count - 1) / 2
 
 
-def _attribution(
-    features: Sequence[Feature], scores: np.ndarray, example: Example | None = None
-) -> Attribution:
+def _attribution(features: Sequence[Feature], scores: np.ndarray, example: Example | None = None) -> Attribution:
     example = example or Example("played", (" ".join(each.text for each in features),), "positive")
     return Attribution(example, tuple(features), scores, Target((1,)), explained="positive")
 
@@ -562,9 +532,7 @@ def _check_ties_of_a_ranking(metric: SubsetMetric, scores: Sequence[float]) -> N
         if any(abs(judged(order) - judged(increasing)) > 1e-9 for increasing in _increasing(order)):
             return
     average = np.mean([judged(np.array(scores) + 1e-3 * order) for order in orders])
-    _close(
-        judged(np.array(scores)), average, f"scores {list(scores)} do not get the average over their orders"
-    )
+    _close(judged(np.array(scores)), average, f"scores {list(scores)} do not get the average over their orders")
 
 
 def _increasing(order: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -582,9 +550,7 @@ def _compare(metric: SpanMetric, example: Example, scores: np.ndarray) -> float 
 
 def _check_ties_of_a_comparison(metric: SpanMetric, example: Example, scores: np.ndarray) -> None:
     count = len(scores)
-    _demand(
-        count <= 7, "the average over orders is taken by counting them: pass an example of at most 7 words"
-    )
+    _demand(count <= 7, "the average over orders is taken by counting them: pass an example of at most 7 words")
     orders = permutations(range(count))
     broken = [_compare(metric, example, scores + 1e-3 * np.array(order)) for order in orders]
     _demand(None not in broken, "the example says nothing to this metric: pass one that does")

@@ -87,11 +87,7 @@ class Batch:
 
     def repeated(self, times: int) -> Batch:
         """Every row `times` times, side by side: a, a, b, b."""
-        tensors = {
-            name: value.repeat_interleave(times, dim=0)
-            for name, value in vars(self).items()
-            if name != "rows"
-        }
+        tensors = {name: value.repeat_interleave(times, dim=0) for name, value in vars(self).items() if name != "rows"}
         return Batch(rows=tuple(row for row in self.rows for _ in range(times)), **tensors)
 
 

@@ -53,7 +53,7 @@ class Plugin(BaseModel, ABC):
     def __str__(self) -> str:
         """The name, with the options that differ from their defaults: `shapley-sampling(permutations=5)`."""
         options = self.model_dump(mode="json", exclude_defaults=True)
-        told = ", ".join(f"{name}={value}" for name, value in options.items())
+        told = ", ".join(f"{name}={value}" for name, value in options.items() if value is not None)
         return f"{self.name}({told})" if told else self.name
 
 

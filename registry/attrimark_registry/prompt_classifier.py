@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, final
 
@@ -110,11 +111,11 @@ class PromptClassifier(Model):
         return [self.tokenizer.decode(ids, skip_special_tokens=True) for ids in written]
 
     def parse(self, written: str, words: int = 5) -> str | None:
-        """The first label among the first words written, whatever its case; None where there is none."""
-        start = " ".join(written.split()[:words]).casefold()
-        found = {label: start.find(label.casefold()) for label in self.labels}
-        found = {label: place for label, place in found.items() if place >= 0}
-        return min(found, key=lambda label: found[label]) if found else None
+        """The label that stands first, as a whole word of any case, among the first words written; else None."""
+        start = " ".join(written.split()[:words])
+        found = {label: re.search(rf"\b{re.escape(label)}\b", start, re.IGNORECASE) for label in self.labels}
+        places = {label: match.start() for label, match in found.items() if match}
+        return min(places, key=lambda label: places[label]) if places else None
 
 
 def _refuse_prefixes(written: Mapping[str, tuple[int, ...]]) -> None:

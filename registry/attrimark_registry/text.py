@@ -92,7 +92,7 @@ def with_parents(features: Iterator[Feature], segments: tuple[str, ...]) -> Iter
     sentences, passages = (tuple(_runs(segments, pattern)) for pattern in (_SENTENCE, _PASSAGE))
     for each in features:
         parents = tuple(
-            max(range(len(runs)), key=lambda i: each.overlap(runs[i].segment, runs[i].start, runs[i].end))  # noqa: B023
+            max(range(len(runs)), key=lambda i: each.overlap(runs[i].segment, runs[i].start, runs[i].end))
             for runs in (sentences, passages)
         )
         yield Feature(each.text, each.segment, each.start, each.end, parents)

@@ -66,10 +66,12 @@ class Writer(Model):
                 written = [greedy(self.network, self.collate([row]), self.most, self._stop)[0] for row in rows]
         else:
             written = [self._reference(row) for row in rows]
-        for row, ids in zip(rows, written, strict=True):
-            if not ids:
-                raise Unsupported(f"example {row.example.id}: the continuation is empty, so there is nothing to explain")
-        return [row.aimed_at(Target(tuple(range(len(ids))), tuple(ids))) for row, ids in zip(rows, written, strict=True)]
+        return [self._aimed(row, ids) for row, ids in zip(rows, written, strict=True)]
+
+    def _aimed(self, row: Encoded, ids: Sequence[int]) -> Encoded:
+        if not ids:
+            raise Unsupported(f"example {row.example.id}: the continuation is empty, so nothing is there to explain")
+        return row.aimed_at(Target(tuple(range(len(ids))), tuple(ids)))
 
     def tails(self, row: Encoded) -> list[tuple[int, ...]]:
         return [row.target.ids[:-1] if row.target else ()]

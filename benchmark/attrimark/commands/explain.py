@@ -16,7 +16,7 @@ TRAINED_ON = 1000  # texts: enough for a head, in seconds
 @click.argument("text")
 @click.option("--model", default="smollm2", show_default=True, help="A model plugin that decides without training.")
 @click.option("--method", default="leave-one-out", show_default=True, help="A method plugin.")
-@click.option("--option", "-o", "given", multiple=True, metavar="NAME=VALUE", help="An option of the method, as in TOML.")
+@click.option("--option", "-o", "given", multiple=True, metavar="NAME=VALUE", help="A method's option, as in TOML.")
 @click.option("--labels", default="negative,positive", show_default=True, help="The labels to decide between.")
 @click.option("--strategy", help="Fine-tune on --dataset first; frozen, where the model comes without a head.")
 @click.option("--dataset", default="rated-snippets", show_default=True, help="What --strategy trains on.")
@@ -45,9 +45,9 @@ def command(
     from attrimark_registry.plugin import Dataset, Strategy
     from attrimark_registry.text import Example
 
-    from ..attribute import attribute
-    from ..bars import as_bars
-    from ..prepare import prepare
+    from attrimark.attribute import attribute
+    from attrimark.bars import as_bars
+    from attrimark.prepare import prepare
 
     catalog = load_catalog()
     chosen: Any = catalog.make("method", method, **_options(given))

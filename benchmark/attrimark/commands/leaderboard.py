@@ -30,9 +30,10 @@ def command(
     """Print the leaderboards of SUITE from stored results; nothing is computed."""
     from attrimark_registry.catalog import load_catalog
 
-    from ..config import read_suite
-    from ..matrix import cells_of
-    from ..store import Store
+    from attrimark.config import read_suite
+    from attrimark.matrix import cells_of
+    from attrimark.store import Store
+
     from .show import show
 
     cells = cells_of(read_suite(config, suite, load_catalog()))

@@ -20,10 +20,10 @@ def command(suite: str, config: Path, store: Path, as_json: bool) -> None:
     from attrimark_registry.catalog import load_catalog
     from tabulate import tabulate
 
-    from ..config import read_suite
-    from ..estimate import Estimate, estimate
-    from ..matrix import cells_of
-    from ..store import Store
+    from attrimark.config import read_suite
+    from attrimark.estimate import Estimate, estimate
+    from attrimark.matrix import cells_of
+    from attrimark.store import Store
 
     cells = cells_of(read_suite(config, suite, load_catalog()))
     records = {}

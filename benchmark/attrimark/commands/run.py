@@ -36,12 +36,13 @@ def command(
     """
     from attrimark_registry.catalog import load_catalog
 
-    from ..config import read_suite
-    from ..matrix import cells_of
-    from ..progress import Progress
-    from ..run import run
-    from ..slots import slots_for
-    from ..store import Store
+    from attrimark.config import read_suite
+    from attrimark.matrix import cells_of
+    from attrimark.progress import Progress
+    from attrimark.run import run
+    from attrimark.slots import slots_for
+    from attrimark.store import Store
+
     from .show import show
 
     catalog = load_catalog()

@@ -8,12 +8,12 @@ from typing import Literal
 
 import click
 
-from ..leaderboard import leaderboards
-from ..matrix import Cell
-from ..run import metrics_by_digest
-from ..store import Store
-from ..tables import as_json as board_as_json
-from ..tables import as_markdown, as_text
+from attrimark.leaderboard import leaderboards
+from attrimark.matrix import Cell
+from attrimark.run import metrics_by_digest
+from attrimark.store import Store
+from attrimark.tables import as_json as board_as_json
+from attrimark.tables import as_markdown, as_text
 
 Format = Literal["table", "markdown"]
 

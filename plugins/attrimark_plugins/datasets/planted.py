@@ -1,8 +1,8 @@
 """Generated sentences in which one planted word decides the label, so that the right explanation is known.
 
-Each text holds one cue, whose label is the text's label, and (in the design "cue+distractor") one distractor: a word
-that looks relevant, of a polarity that is crossed with the label and decides nothing. Everything else is filler,
-drawn without regard to the label. The French texts follow the task of telling opinion from information articles.
+Each text holds one cue, whose label is the text's label, and in the design "cue+distractor" one distractor: a
+word that looks relevant, of a polarity crossed with the label, and decides nothing. All else is filler, drawn
+without regard to the label. The French texts follow the task of telling opinion from information.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from string import Formatter
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from attrimark_registry import Dataset, Example, Span, Splits
+from pydantic import Field
 
 Language = Literal["english", "french"]
 Design = Literal["cue", "cue+distractor"]
@@ -66,20 +65,16 @@ ENGLISH = Vocabulary(
     ),
     fillers={
         "noun": _words(
-            "film story plot scene script novel song play series game album show chapter dialogue score ending "
-            "opening camera picture sequel drama comedy costume finale"
+            "film story plot scene script novel song play series game album show chapter dialogue score "
+            "ending opening camera picture sequel drama comedy costume finale"
         ),
         "person": _words(
             "director actor writer singer painter producer composer editor teacher dancer narrator poet critic crew"
         ),
-        "place": _words(
-            "theatre garden city village museum studio harbour library kitchen station valley castle"
-        ),
+        "place": _words("theatre garden city village museum studio harbour library kitchen station valley castle"),
         "time": _words("minute hour evening week month summer winter season"),
         "adverb": _words("rather quite somewhat really fairly simply often still always mostly"),
-        "neutral": _words(
-            "second recent short local blue northern round wooden weekly digital silent seasonal"
-        ),
+        "neutral": _words("second recent short local blue northern round wooden weekly digital silent seasonal"),
     },
     cue_clauses=(
         "the {noun} is {adverb} {cue}",
@@ -124,11 +119,9 @@ FRENCH = Vocabulary(
             "maire ministre syndicat député journal préfet conseil directeur club voisin quotidien comité "
             "médecin boulanger"
         ),
-        "plural": _words(
-            "habitants parents ouvriers clients pompiers touristes commerces facteurs élèves bénévoles"
-        ),
+        "plural": _words("habitants parents ouvriers clients pompiers touristes commerces facteurs élèves bénévoles"),
         "place": _words("Liège Namur Mons Bruges Gand Dinant Tournai Charleroi Wavre Huy Verviers Spa"),
-        "time": _words("matin soir mois printemps trimestre samedi mardi week-end"),
+        "time": _words("matin soir mois printemps trimestre samedi mardi jeudi"),
         "neutral": _words("ensuite ailleurs parfois souvent ici encore maintenant bientôt partout lentement"),
     },
     cue_clauses=(
@@ -159,7 +152,7 @@ VOCABULARIES: dict[Language, Vocabulary] = {"english": ENGLISH, "french": FRENCH
 class Planted(Dataset):
     """Texts labelled by one planted word.
 
-    Spans: "rationale" and "cue" on the word that decides, "distractor" on the word that only looks as if it did.
+    Spans: "rationale" and "cue" on the word that decides, "distractor" on the one that only looks so.
     """
 
     name = "planted"
@@ -221,7 +214,7 @@ class Planted(Dataset):
 
 
 def swapped(example: Example, kind: Planting) -> Example | None:
-    """The text with its cue of the other label (which becomes its label), or its distractor of the other polarity.
+    """The text with a cue of the other label, which becomes its own, or a distractor of the other polarity.
 
     Spans are those of the new text. None where the example has no such planted word.
     """
@@ -241,9 +234,7 @@ def swapped(example: Example, kind: Planting) -> Example | None:
     if kind == "cue" and label in labels:
         label = labels[1 - labels.index(label)]
     moved = tuple(_moved(each, span, len(other) - len(word)) for each in example.spans)
-    return replace(
-        example, id=f"{example.id}-other-{kind}", segments=tuple(segments), label=label, spans=moved
-    )
+    return replace(example, id=f"{example.id}-other-{kind}", segments=tuple(segments), label=label, spans=moved)
 
 
 def corpus(language: Language, seed: int = 0) -> list[str]:

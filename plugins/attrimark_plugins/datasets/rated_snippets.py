@@ -8,9 +8,8 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from pydantic import Field, model_validator
-
 from attrimark_registry import Dataset, Example, Span, Splits, fetch
+from pydantic import Field, model_validator
 
 from .text_file import SplitName, share, split_of
 
@@ -35,16 +34,16 @@ _BARE = re.compile(r"\w(?:.*\w)?")  # a word without the punctuation around it
 class RatedSnippets(Dataset):
     """Sentences with the sign of their mean rating as the label, and the words that a lexicon rates marked.
 
-    The movie sentences are of the corpus that SST-2 was made from. Entities (`&amp;`) are read as their character, and
-    two apostrophes as the double quotation mark they stand for. Of texts that differ in case and spaces only, the first
-    is kept. Sentences of one review or one editorial stay in one split; no option but `seed` and the two shares
-    moves a text to another. Within a split texts are in the order of a hash, so that its first n are a random sample.
+    The movie sentences are of the corpus that SST-2 was made from. Entities (`&amp;`) are read as their character,
+    and two apostrophes as the double quotation mark they stand for. Of texts that differ in case and spaces only,
+    the first is kept. Sentences of one review or one editorial stay in one split; no option but `seed` and the two
+    shares moves a text to another. Within a split texts are in the order of a hash: its first n are a random sample.
 
-    Spans of the kind "lexicon" carry mean valence ÷ 4. They are no rationale: the words were rated out of context, and
-    in the movie sentences many oppose the sentence's label.
+    Spans of the kind "lexicon" carry mean valence ÷ 4. They are no rationale: the words were rated out of context,
+    and in the movie sentences many oppose the sentence's label.
 
     Options:
-        minimum: texts with a smaller absolute mean rating are left out, as are those rated 0, which have no sign.
+        minimum: texts with a smaller absolute mean rating are left out; those rated 0, which have no sign, always.
         shortest, longest: bounds on the number of words.
         validation, test: shares of all texts; the rest is for training.
     """
@@ -125,7 +124,7 @@ def _clean(text: str) -> str:
 
 
 def _lexicon_spans(text: str, lexicon: Mapping[str, float]) -> Iterator[Span]:
-    """The words that the lexicon rates: emoticons as they stand, words whatever their case and punctuation."""
+    """The words that the lexicon rates: emoticons as they stand, words in any case and punctuation."""
     for word in _WORD.finditer(text):
         bare = _BARE.search(word.group())
         if word.group() in lexicon:

@@ -11,41 +11,40 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict, model_validator
-
 from attrimark_registry import AttrimarkError, Dataset, Example, Span, Splits
+from pydantic import Field, Strict, model_validator
 
 SplitName = Literal["train", "validation", "test"]
 Row = Mapping[str, Any]
 
 
 def share(seed: int, *key: str) -> float:
-    """A number in [0, 1) that depends on the key and the seed, and on nothing around it (no order, no other key)."""
+    """A number in [0, 1) that depends on the key and the seed, and on no order and no other key."""
     digest = hashlib.sha256(json.dumps([seed, *key]).encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
 def split_of(place: float, validation: float, test: float) -> SplitName:
-    """The split of a share: the lowest ones are for testing, then come those for validation, then for training."""
+    """The split of a share: the lowest are for testing, the next for validation, the rest for training."""
     return "test" if place < test else "validation" if place < test + validation else "train"
 
 
 class TextFile(Dataset):
     """One example a line of JSONL, or a row of CSV or TSV with a header; told apart by the file's ending.
 
-    TSV follows its registration as a media type: no quoting, no line break inside a field. Files are UTF-8. Empty
-    texts are kept: that a model cannot explain them is reported where it happens.
+    TSV follows its registration as a media type: no quoting, no line break inside a field. Files are UTF-8.
+    Empty texts are kept: that a model cannot explain them is reported where it happens.
 
     Options:
         path: relative to the working directory.
         text: the column of the text, or two columns of a pair.
-        label: the column of the label, or absent where texts are not labelled. Numbers are read as their digits.
+        label: the column of the label; an empty one is a text without a label. Whole numbers become their digits.
         labels: their order; sorted by default.
-        split: a column that says train, validation or test. Without it, texts are split by a hash of their content
-            and the seed, so that equal texts stay together and a new row moves no other.
+        split: a column that says train, validation or test. Without it, texts are split by a hash of their
+            content and the seed: equal texts stay together, and a new row moves no other.
         id: a column that names examples; the line number by default.
-        rationale: a column of [start, end] pairs of characters, or [segment, start, end] for pairs of texts; in CSV
-            and TSV written as JSON.
+        rationale: a column of [start, end] pairs of characters, or [segment, start, end] for pairs of texts; in
+            CSV and TSV written as JSON.
         validation, test: shares where there is no split column.
     """
 
@@ -72,9 +71,9 @@ class TextFile(Dataset):
         """The file's examples.
 
         Raises:
-            AttrimarkError: no file, another ending, bytes that are not UTF-8, a line that is no JSON object, a missing
-                column, a text that is no text, an unknown label or split, an id that stands twice, a rationale
-                outside its text. The message names the file and the line.
+            AttrimarkError: no file, another ending, bytes that are not UTF-8, a line that is no JSON object, a
+                missing column, a text that is no text, an unknown label or split, an id that stands twice, a
+                rationale outside of its text. The message names the file and the line.
         """
         rows = list(_rows(Path(self.path)))
         self._check_columns(rows)
@@ -109,15 +108,18 @@ class TextFile(Dataset):
                 raise AttrimarkError(f'{self.path} has no column "{name}"; its columns: {", ".join(there)}{hint}')
 
     def _example(self, where: str, row: Row) -> Example:
-        segments = tuple(row.get(name) for name in self._texts)
-        for name, segment in zip(self._texts, segments, strict=True):
-            if not isinstance(segment, str):
-                raise AttrimarkError(f'{where}: "{name}" must be a text, not {json.dumps(segment)}')
+        segments = tuple(self._segment(where, row, name) for name in self._texts)
         label = self._label(where, row)
         named = row.get(self.id) if self.id else where.rpartition(":")[2]
         if named is None or named == "":
             raise AttrimarkError(f'{where}: the id ("{self.id}") is empty')
         return Example(str(named), segments, label, spans=tuple(self._spans(where, row, segments)))
+
+    @staticmethod
+    def _segment(where: str, row: Row, name: str) -> str:
+        if not isinstance(row.get(name), str):
+            raise AttrimarkError(f'{where}: "{name}" must be a text, not {json.dumps(row.get(name))}')
+        return row[name]
 
     def _label(self, where: str, row: Row) -> str | None:
         label = row.get(self.label) if self.label else None
@@ -146,7 +148,8 @@ class TextFile(Dataset):
         for place in marked or ():
             if not (isinstance(place, list) and len(place) in (2, 3) and all(type(at) is int for at in place)):
                 raise AttrimarkError(
-                    f"{where}: a rationale is a list of [start, end] or [segment, start, end], not of {json.dumps(place)}"
+                    f"{where}: a rationale is a list of [start, end] or [segment, start, end], "
+                    f"not of {json.dumps(place)}"
                 )
             segment, start, end = place if len(place) == 3 else (0, *place)
             if not (0 <= segment < len(segments) and 0 <= start < end <= len(segments[segment])):
@@ -166,7 +169,10 @@ def _rows(path: Path) -> Iterator[tuple[str, Row]]:
         return
     quoting = csv.QUOTE_NONE if ending == ".tsv" else csv.QUOTE_MINIMAL
     table = csv.reader(
-        io.StringIO(text, newline=""), delimiter="\t" if ending == ".tsv" else ",", quoting=quoting, strict=True
+        io.StringIO(text, newline=""),
+        delimiter="\t" if ending == ".tsv" else ",",
+        quoting=quoting,
+        strict=True,
     )
     try:
         header = next(table, [])
@@ -205,4 +211,6 @@ def _text(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise AttrimarkError(f"{path}:{line}: not UTF-8 (byte {content[error.start]:#04x}): save it as UTF-8") from error
+        raise AttrimarkError(
+            f"{path}:{line}: not UTF-8 (byte {content[error.start]:#04x}): save it as UTF-8"
+        ) from error

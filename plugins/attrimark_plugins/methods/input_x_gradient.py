@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from attrimark_registry import Batch, Model, ModelMethod, Scores
-from attrimark_registry.reading import at_least_float32
+from attrimark_registry import Batch, Model, ModelMethod, Scores, at_least_float32
 
 from .value_gradient import value_gradient
 
@@ -24,7 +23,5 @@ class InputXGradient(ModelMethod):
 
     def attribute(self, model: Model, batch: Batch, rngs: Sequence[np.random.Generator]) -> Scores:
         embeddings = model.embed(batch).detach()
-        scores = (at_least_float32(embeddings) * value_gradient(model, batch, embeddings, self.reading)).sum(
-            -1
-        )
+        scores = (at_least_float32(embeddings) * value_gradient(model, batch, embeddings, self.reading)).sum(-1)
         return Scores(scores.abs() if self.absolute else scores)

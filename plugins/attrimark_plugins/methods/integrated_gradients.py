@@ -8,9 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from attrimark_registry import Batch, Model, ModelMethod, Scores, Unsupported
-from attrimark_registry.memory import smaller_on_exhaustion
-from attrimark_registry.reading import at_least_float32
+from attrimark_registry import Batch, Model, ModelMethod, Scores, Unsupported, at_least_float32, smaller_on_exhaustion
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
@@ -102,7 +100,5 @@ class IntegratedGradients(ModelMethod):
 
 def _rows(batch: Batch, index: Tensor) -> Batch:
     """The rows at these places, padded as they are."""
-    tensors = {
-        field.name: getattr(batch, field.name)[index] for field in fields(batch) if field.name != "rows"
-    }
+    tensors = {field.name: getattr(batch, field.name)[index] for field in fields(batch) if field.name != "rows"}
     return Batch(rows=tuple(batch.rows[place] for place in index.tolist()), **tensors)

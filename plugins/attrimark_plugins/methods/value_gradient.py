@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from attrimark_registry import Batch, Model, Reading
+from attrimark_registry import Batch, Model, Reading, Unsupported
 from attrimark_registry.reading import at_least_float32
 from jaxtyping import Float
 from torch import Tensor
@@ -21,7 +21,13 @@ def value(
 def value_gradient(
     model: Model, batch: Batch, embeddings: Float[Tensor, "batch tokens dim"], reading: Reading
 ) -> Float[Tensor, "batch tokens dim"]:
-    """∂ value / ∂ embeddings, in float32 or better. Nothing is left on the network's parameters."""
+    """∂ value / ∂ embeddings, in float32 or better. Nothing is left on the network's parameters.
+
+    Raises:
+        Unsupported: the reading is a decision, which is flat wherever it does not jump.
+    """
+    if reading == "decision":
+        raise Unsupported("a decision has no gradient: explain the log-odds or the probability")
     points = embeddings.detach().requires_grad_(True)
     with torch.enable_grad():
         # rows do not see each other, so the gradient of their sum holds each row's own

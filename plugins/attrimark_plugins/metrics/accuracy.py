@@ -36,10 +36,6 @@ class Accuracy(ModelMetric):
         if self.answer == "generated":
             given = answers(model, examples, self.most)
         else:
-            given = [
-                model.labels[best] for best in model.predict([model.encode(example) for example in examples])
-            ]
+            given = [model.labels[best] for best in model.predict([model.encode(example) for example in examples])]
         pairs = zip(given, examples, strict=True)
-        return np.array(
-            [np.nan if each.label is None else float(label == each.label) for label, each in pairs]
-        )
+        return np.array([np.nan if each.label is None else float(label == each.label) for label, each in pairs])

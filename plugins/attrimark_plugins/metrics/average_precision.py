@@ -20,19 +20,14 @@ class AveragePrecision(SpanMetric):
     def compare(self, attribution: Attribution, example: Example) -> float | None:
         spans = [span for span in example.spans if span.kind == "rationale"]
         marked = np.array(
-            [
-                any(each.overlap(span.segment, span.start, span.end) for span in spans)
-                for each in attribution.features
-            ]
+            [any(each.overlap(span.segment, span.start, span.end) for span in spans) for each in attribution.features]
         )
         if not marked.any() or marked.all():
             return None
         return expected_average_precision(attribution.scores, marked)
 
 
-def expected_average_precision(
-    scores: Float[np.ndarray, " features"], marked: Bool[np.ndarray, " features"]
-) -> float:
+def expected_average_precision(scores: Float[np.ndarray, " features"], marked: Bool[np.ndarray, " features"]) -> float:
     """Average precision, in closed form over all orders of tied scores (McSherry & Najork, ECIR 2008).
 
     A group of g tied features, r of them marked, follows t features, R of them marked. Its i-th place holds a

@@ -28,6 +28,4 @@ class RationaleAgreement(SubsetMetric):
     def explore(self, attribution: Attribution, rng: np.random.Generator) -> Exploration:
         keep, weights = rationales(attribution.scores, self.ratio, self.threshold, rng)
         agrees = yield keep
-        return Scores(
-            float(weights @ (agrees * keep.any(axis=1))), {"kept": float(weights @ keep.mean(axis=1))}
-        )
+        return Scores(float(weights @ (agrees * keep.any(axis=1))), {"kept": float(weights @ keep.mean(axis=1))})

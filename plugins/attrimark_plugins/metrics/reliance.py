@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
+from attrimark_registry import Example, Model, ModelMetric, Unsupported
 from jaxtyping import Float
 
-from attrimark_registry import Example, Model, ModelMetric, Unsupported
-
-from ..datasets.planted import swapped
+from attrimark_plugins.datasets.planted import swapped
 
 
 class Reliance(ModelMetric):

@@ -39,9 +39,7 @@ class EncoderWithHead(nn.Module):
     The encoder's own pooler, where it has one, is not used.
     """
 
-    def __init__(
-        self, encoder: nn.Module, labels: int, pooling: Pooling = "first", dropout: float = 0.1
-    ) -> None:
+    def __init__(self, encoder: nn.Module, labels: int, pooling: Pooling = "first", dropout: float = 0.1) -> None:
         super().__init__()
         self.encoder = encoder
         self.pooling: Pooling = pooling

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
-
 from attrimark_registry import AttrimarkError, Classifier, ModelSource, PromptClassifier, fetch
 from attrimark_registry.assets import Reference, file_hash
+from torch import nn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -32,8 +31,8 @@ class HubClassifier(ModelSource):
 
     Options:
         reference: `hf:owner/name@revision`, `path:directory` or `pypi:...`.
-        label_map: the model's own name of each of the dataset's labels; by default they are the same, whatever
-            their case.
+        label_map: the model's own name of each of the dataset's labels; by default the same, in any
+            case.
     """
 
     name = "hub-classifier"
@@ -124,7 +123,7 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def load_saved(kind: Any, folder: Path, **options: Any) -> tuple[nn.Module, PreTrainedTokenizerBase, list[str]]:
+def load_saved(kind: Any, folder: Path, **options: Any) -> tuple[Any, PreTrainedTokenizerBase, list[str]]:
     """Network (float32) and tokenizer of a directory, and the names of the weights that it lacks.
 
     Args:
@@ -153,8 +152,8 @@ def _saved(kind: Any, reference: str) -> tuple[Any, PreTrainedTokenizerBase]:
         raise AttrimarkError(f"{reference} could not be loaded: {error}") from error
     if missing:
         raise AttrimarkError(
-            f"{reference} lacks trained weights for {', '.join(missing)}: it was saved as another kind of model "
-            f"({', '.join(network.config.architectures or ['unknown'])})"
+            f"{reference} lacks trained weights for {', '.join(missing)}: it was saved as another kind of "
+            f"model ({', '.join(network.config.architectures or ['unknown'])})"
         )
     return network, tokenizer
 
@@ -182,6 +181,8 @@ def _fingerprint(source: ModelSource, reference: str) -> str:
     if Reference.parse(reference).scheme != "path":
         return source.digest
     folder = fetch(reference)
-    files = sorted(path for ending in ("safetensors", "json", "txt", "model", "jinja") for path in folder.glob(f"*.{ending}"))
+    files = sorted(
+        path for ending in ("safetensors", "json", "txt", "model", "jinja") for path in folder.glob(f"*.{ending}")
+    )
     told = [source.digest, *(f"{path.name} {file_hash(path)}" for path in files)]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]

@@ -1,12 +1,13 @@
-"""all-MiniLM-L6-v2: a pre-trained encoder of 22.7 million parameters. Wang et al. (NeurIPS 2020); Reimers & Gurevych
-(EMNLP 2019)."""
+"""all-MiniLM-L6-v2, a pre-trained encoder of 22.7 million parameters.
+
+Wang et al. (NeurIPS 2020); Reimers & Gurevych (EMNLP 2019).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
-
 from attrimark_registry import Classifier, ModelSource, fetch
 
 from .encoder_with_head import EncoderWithHead, Pooling

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-
 from attrimark_registry import ModelSource, PromptClassifier
 from attrimark_registry.assets import derived
 
@@ -23,7 +23,7 @@ WEIGHTS = (
 class Smollm2(ModelSource):
     """It answers a prompt in zero shots. Apache-2.0, taken from the package index.
 
-    Its weights were published in four bits (Q4_1); they are written out in float32 once, which changes no logit.
+    Its weights come in four bits (Q4_1) and are written out in float32 once, which changes no logit.
 
     Options:
         prompt: holds `{text}` where the text goes.
@@ -57,7 +57,7 @@ def convert(gguf: Path, target: Path) -> None:
 
     with quiet(), _no_bar():
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-        network = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+        network: Any = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
         # the weights are plain tensors now; saving refuses as long as anything says that they are quantized
         del network.config.quantization_config, network.hf_quantizer, network.quantization_method
         network.is_quantized = False
@@ -68,8 +68,9 @@ def convert(gguf: Path, target: Path) -> None:
 @contextmanager
 def _no_bar() -> Iterator[None]:
     """The GGUF reader's own progress bar, which no setting reaches, turned off."""
-    from transformers import modeling_gguf_pytorch_utils as reader
+    from transformers import modeling_gguf_pytorch_utils
 
+    reader: Any = modeling_gguf_pytorch_utils
     bar = reader.tqdm
     reader.tqdm = partial(bar, disable=True)
     try:

@@ -1,7 +1,7 @@
 """Small tokenizers of the four common shapes, learned in milliseconds from the planted corpus.
 
-All share one learner of word pieces, byte-pair encoding (Sennrich, Haddow & Birch, 2016): the trainers of `tokenizers`
-for WordPiece and Unigram break ties in hash order, so that two processes would get two vocabularies.
+All share one learner of word pieces, byte-pair encoding (Sennrich, Haddow & Birch, 2016): the trainers of
+`tokenizers` for WordPiece and Unigram break ties in hash order, so that two processes get two vocabularies.
 """
 
 from __future__ import annotations
@@ -26,12 +26,8 @@ def wordpiece(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
 
     normalizer = normalizers.BertNormalizer(lowercase=True)
     learned, _ = _learn([normalizer.normalize_str(text) for text in corpus])
-    pieces = {
-        piece.removeprefix(BOUNDARY) if piece.startswith(BOUNDARY) else f"##{piece}" for piece in learned
-    }
-    pieces |= {
-        piece.removeprefix("##") for piece in pieces if len(piece) == 3
-    }  # a word may be one punctuation mark
+    pieces = {piece.removeprefix(BOUNDARY) if piece.startswith(BOUNDARY) else f"##{piece}" for piece in learned}
+    pieces |= {piece.removeprefix("##") for piece in pieces if len(piece) == 3}  # a word may be one punctuation mark
     special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
     vocabulary = _numbered([*special, *sorted(pieces - {"", "##"})])
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
@@ -55,7 +51,7 @@ def wordpiece(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
 
 
 def unigram(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
-    """CamemBERT's shape: the most probable cut into pieces, which begin words with `▁`; padding has the id 1."""
+    """CamemBERT's shape: the most probable cut into pieces, where `▁` begins a word; padding has the id 1."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     learned, merges = _learn(corpus)
@@ -84,7 +80,7 @@ def gpt2_bpe(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
 
 
 def llama3_bpe(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
-    """Llama-3's shape: bytes merged into pieces, with a token that begins the text; no padding and no mask."""
+    """Llama-3's shape: bytes merged into pieces, a token that begins the text, no padding and no mask."""
     from tokenizers import processors
 
     begin, end = "<|begin_of_text|>", "<|end_of_text|>"
@@ -96,7 +92,7 @@ def llama3_bpe(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
 
 
 def llama2_bpe(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
-    """Llama-2's and Mistral's shape: `▁` for spaces, text never cut before merging, bytes for unknown characters.
+    """Llama-2's and Mistral's shape: `▁` for spaces, text never cut before merging, bytes for the unknown.
 
     Nothing keeps a piece from holding characters of two words, so its tokens may straddle text and prompt.
     """

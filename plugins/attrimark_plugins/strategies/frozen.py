@@ -1,4 +1,4 @@
-"""A classification head on a frozen encoder: the cheap strategy, and the one whose explanations vary less by seed."""
+"""A classification head on a frozen encoder: training costs one pass over the texts, and then very little."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import copy
 from collections.abc import Sequence
 
 import torch
+from attrimark_registry import Classifier, Encoded, Example, Model, Strategy
 from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
-from attrimark_registry import Classifier, Encoded, Example, Model, Strategy
+from attrimark_plugins.models.encoder_with_head import EncoderWithHead, Head
 
-from ..models.encoder_with_head import EncoderWithHead, Head
 from .training import classifier_with_head, labelled_rows, optimizer, seeded
 
 
@@ -45,9 +45,7 @@ class Frozen(Strategy):
         for seed in seeds:
             with seeded(seed, model.device):
                 head = self._train(features, gold, len(model.labels))
-            tuned.append(
-                Classifier(_with_head(network, head), model.tokenizer, model.labels, pretrained=model)
-            )
+            tuned.append(Classifier(_with_head(network, head), model.tokenizer, model.labels, pretrained=model))
         return tuned
 
     def _train(self, features: Float[Tensor, "texts dim"], gold: Int[Tensor, " texts"], labels: int) -> Head:

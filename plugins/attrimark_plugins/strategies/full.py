@@ -1,4 +1,4 @@
-"""Fine-tuning of every weight, as in BERT's paper (Devlin et al., 2019): AdamW, linear warm-up, linear decay."""
+"""Fine-tuning of every weight, as BERT was (Devlin et al., 2019): AdamW, linear warm-up, linear decay."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import copy
 from collections.abc import Sequence
 
 import torch
+from attrimark_registry import Classifier, Encoded, Example, Model, Strategy, Unsupported
 from pydantic import Field
 from torch import nn
 
-from attrimark_registry import Classifier, Encoded, Example, Model, Strategy, Unsupported
+from attrimark_plugins.models.encoder_with_head import EncoderWithHead, Head
 
-from ..models.encoder_with_head import EncoderWithHead, Head
 from .training import classifier_with_head, labelled_rows, optimizer, seeded, shuffled_batches
 
 
@@ -36,9 +36,7 @@ class Full(Strategy):
         """
         classifier, network = classifier_with_head(model, self.name)
         if not all(each.is_floating_point() for each in network.parameters()):
-            raise Unsupported(
-                'strategy "full" cannot train quantized weights: fine-tune first, then quantize'
-            )
+            raise Unsupported('strategy "full" cannot train quantized weights: fine-tune first, then quantize')
         rows, labels = labelled_rows(model, train)
         return [self._train(classifier, network, rows, labels, seed) for seed in seeds]
 

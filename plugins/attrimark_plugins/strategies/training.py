@@ -1,4 +1,4 @@
-"""What strategies share: labelled rows, batches of like length, seeds that touch nothing else, and the network."""
+"""What strategies share: the network to train, labelled rows, batches of like length, and seeds."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from attrimark_registry import AttrimarkError, Classifier, Encoded, Example, Model, Unsupported
 from torch import nn
 
-from attrimark_registry import AttrimarkError, Classifier, Encoded, Example, Model, Unsupported
-
-from ..models.encoder_with_head import EncoderWithHead
+from attrimark_plugins.models.encoder_with_head import EncoderWithHead
 
 log = logging.getLogger("attrimark.training")
 
@@ -42,15 +41,17 @@ def classifier_with_head(model: Model, strategy: str) -> tuple[Classifier, Encod
     encoder = getattr(model.network, "base_model", None)
     if encoder is None or encoder is model.network:
         raise Unsupported(
-            f'strategy "{strategy}" does not know the encoder inside a {type(model.network).__name__}: give it an '
-            "EncoderWithHead, or one of transformers' sequence classifiers"
+            f'strategy "{strategy}" does not know the encoder inside a {type(model.network).__name__}: '
+            "give it an EncoderWithHead, or one of transformers' sequence classifiers"
         )
     with seeded(0, model.device):  # a head's place only: each seed draws its own
         return model, EncoderWithHead(encoder, len(model.labels)).to(model.device)
 
 
 def labelled_rows(model: Model, train: Sequence[Example]) -> tuple[list[Encoded], list[int]]:
-    """Rows and the indices of their labels; what cannot be encoded, or has no label, is left out with a warning.
+    """Rows and the indices of their labels.
+
+    What cannot be encoded, or has no label that the model knows, is left out with a warning.
 
     Raises:
         AttrimarkError: nothing is left.

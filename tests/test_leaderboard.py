@@ -1,0 +1,508 @@
+"""Tables say "better" where it is true, and say what they leave out."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from attrimark.leaderboard import leaderboards
+from attrimark.statistics import NO_INTERVAL, TEXTS_ONLY
+from attrimark.tables import as_html, as_json, as_markdown, as_text
+from attrimark_registry import AttrimarkError, Cost, Measure, ModelMetric, Record, SpanMetric, SubsetMetric
+
+
+class Kept(SubsetMetric):
+    name = "kept"
+
+    def explore(self, attribution, rng):
+        raise NotImplementedError
+
+
+class Lost(Kept):
+    name = "lost"
+    higher_is_better = False
+
+
+class Agreement(SpanMetric):
+    name = "agreement"
+    headline = False
+
+    def compare(self, attribution, example):
+        raise NotImplementedError
+
+
+class Accuracy(ModelMetric):
+    name = "accuracy"
+
+    def measure(self, model, examples):
+        raise NotImplementedError
+
+
+KEPT, LOST, AGREEMENT, ACCURACY = Kept(), Lost(), Agreement(), Accuracy()
+METRICS = {metric.digest: metric for metric in (KEPT, LOST, AGREEMENT, ACCURACY)}
+OPERATORS = ("mask", "delete", "attention")
+SEEDS = range(5)
+TEXTS = tuple(f"t{number}" for number in range(12))
+
+
+def specs(method, seed=0, operator=None, replicate=0, **others):
+    return {
+        "dataset": "films",
+        "model": "tiny",
+        "chain": "frozen",
+        "seed": seed,
+        "method": method,
+        "operator": operator,
+        "replicate": replicate,
+        "target": "predicted",
+        **others,
+    }
+
+
+def cells(method, value, *, metric=KEPT, operator=None, operators=OPERATORS, seeds=SEEDS, texts=TEXTS, replicate=0):
+    """One record a seed; `value(seed, text, operator)` with seed and text as numbers."""
+    return [
+        Record(
+            cell=f"{method}-{operator}-{seed}-{replicate}",
+            specs=specs(method, seed, operator, replicate),
+            status="ok",
+            own=Cost(forwards=3 * len(texts), flops=2 * 10**9 * len(texts), seconds=0.5 * len(texts)),
+            measures=tuple(
+                Measure(metric.digest, text, name, value(seed, TEXTS.index(text), name))
+                for text in texts
+                for name in operators
+            ),
+        )
+        for seed in seeds
+    ]
+
+
+def noise(spread=0.01):
+    """Crossed effects of seed and text, the same for whoever asks twice, and a residual."""
+    rng = np.random.default_rng(0)
+    shared = {(seed, text): rng.normal(0, 0.2) for seed in range(20) for text in range(len(TEXTS))}
+    return lambda seed, text: shared[seed, text] + rng.normal(0, spread)
+
+
+def flat(mean):
+    shift = noise()
+    return lambda seed, text, operator: mean + shift(seed, text)
+
+
+def accuracy(value, seeds=SEEDS):
+    """Records of the model alone."""
+    return [
+        Record(f"model-{seed}", specs(None, seed), "ok", measures=(Measure(ACCURACY.digest, "", "", value),))
+        for seed in seeds
+    ]
+
+
+def board_of(*groups, metrics=METRICS):
+    (board,) = leaderboards([record for group in groups for record in group], metrics)
+    return board
+
+
+def row_of(board, method):
+    (row,) = (row for row in board.rows if row.method == method)
+    return row
+
+
+def score_of(board, method, metric=KEPT):
+    return row_of(board, method).scores[metric.digest]
+
+
+# Scores and verdicts
+
+
+def test_means_and_differences_are_those_of_the_records():
+    board = board_of(
+        cells("random", lambda seed, text, operator: seed + text),
+        cells("lrp", lambda seed, text, operator: seed + text + (1 + text % 2)),
+    )
+    score = score_of(board, "lrp")
+    assert score.away.mean == pytest.approx(2 + 5.5 + 1.5)
+    assert score.difference.mean == pytest.approx(1.5)
+    assert (score.away.seeds, score.away.texts) == (5, 12)
+    assert score.verdict == "better"
+    assert score_of(board, "random").difference is None
+    assert score_of(board, "random").verdict == "–"
+
+
+def test_the_verdict_knows_the_better_direction():
+    for metric, expected in ((KEPT, ("better", "worse")), (LOST, ("worse", "better"))):
+        board = board_of(
+            cells("random", flat(0.5), metric=metric),
+            cells("above", flat(0.7), metric=metric),
+            cells("below", flat(0.3), metric=metric),
+        )
+        assert tuple(score_of(board, method, metric).verdict for method in ("above", "below")) == expected
+        best_first = ["above", "random", "below"] if metric is KEPT else ["below", "random", "above"]
+        assert [row.method for row in board.rows] == best_first
+
+
+def test_what_cannot_be_told_from_random_is_a_tie():
+    rng = np.random.default_rng(1)
+    board = board_of(
+        cells("random", lambda *_: rng.normal()),
+        cells("same", lambda *_: rng.normal()),
+    )
+    assert score_of(board, "same").verdict == "tie"
+    equal = board_of(cells("random", flat(0.5)), cells("copy", flat(0.5)))
+    assert score_of(equal, "copy").difference.mean == 0
+    assert score_of(equal, "copy").verdict == "tie"
+
+
+def test_comparisons_of_a_table_share_its_level():
+    few = board_of(cells("random", flat(0.5)), cells("lrp", flat(0.6)))
+    many = board_of(cells("random", flat(0.5)), *(cells(f"m{number}", flat(0.6)) for number in range(10)))
+    assert score_of(few, "lrp").difference.level == pytest.approx(0.95)
+    assert score_of(many, "m0").difference.level == pytest.approx(0.995)
+    assert score_of(many, "m0").away.level == 0.95
+    assert many.columns[0].comparisons == 10
+
+
+def test_replicates_are_averaged_before_anything_else():
+    board = board_of(
+        cells("random", flat(0.5)),
+        cells("shapley", lambda *_: 1.0, replicate=0),
+        cells("shapley", lambda *_: 3.0, replicate=1),
+    )
+    assert score_of(board, "shapley").away.mean == 2.0
+    assert score_of(board, "shapley").away.texts == 12
+    assert row_of(board, "shapley").replicates == 2
+
+
+def test_one_seed_speaks_for_its_checkpoint_only():
+    board = board_of(cells("random", flat(0.5), seeds=[0]), cells("lrp", flat(0.7), seeds=[0]))
+    assert score_of(board, "lrp").away.method == TEXTS_ONLY
+    assert score_of(board, "lrp").verdict == "better"
+    assert "these checkpoints only" in as_text(board)
+
+
+def test_one_text_has_no_verdict():
+    board = board_of(cells("random", flat(0.5), texts=["t0"]), cells("lrp", flat(0.7), texts=["t0"]))
+    assert score_of(board, "lrp").verdict == "–"
+    assert NO_INTERVAL in as_text(board)
+    assert "±" not in as_text(board).split("method")[1].split("\n\n")[0]
+
+
+def test_without_random_there_is_no_verdict():
+    board = board_of(cells("lrp", flat(0.7)))
+    assert score_of(board, "lrp").verdict == "–"
+    assert score_of(board, "lrp").difference is None
+    assert "there is no random" in as_text(board)
+
+
+# Home and away
+
+HOME = {"mask": 0.9, "delete": 0.5, "attention": 0.3}
+
+
+def test_the_score_is_away_from_the_own_operator():
+    board = board_of(
+        cells("random", lambda seed, text, operator: 0.1 * len(operator), operator="mask"),
+        cells("occlusion", lambda seed, text, operator: HOME[operator], operator="mask"),
+        cells("gradient", lambda seed, text, operator: HOME[operator]),
+    )
+    score = score_of(board, "occlusion")
+    assert score.away.mean == pytest.approx(0.4)
+    assert score.home == pytest.approx(0.9)
+    assert score.by_operator == pytest.approx(HOME)
+    # random is taken under the same operators: delete (0.6) and attention (0.9), not mask (0.4)
+    assert score.difference.mean == pytest.approx(0.4 - 0.75)
+    assert score_of(board, "gradient").home is None
+    assert score_of(board, "gradient").away.mean == pytest.approx(1.7 / 3)
+    assert score_of(board, "gradient").difference.mean == pytest.approx((1.7 - 1.9) / 3)
+
+
+def test_a_home_score_alone_is_no_score():
+    board = board_of(
+        cells("random", flat(0.5), operators=["mask"]),
+        cells("occlusion", flat(0.9), operators=["mask"], operator="mask"),
+    )
+    score = score_of(board, "occlusion")
+    assert score.away is None
+    assert score.home == pytest.approx(0.9, abs=0.1)
+    assert score.verdict == "–"
+    assert "own removal operator only" in as_text(board)
+
+
+def test_span_metrics_have_neither_home_nor_operators():
+    board = board_of(
+        cells("random", flat(0.5), metric=AGREEMENT, operators=[""]),
+        cells("occlusion", flat(0.9), metric=AGREEMENT, operators=[""], operator="mask"),
+    )
+    score = score_of(board, "occlusion", AGREEMENT)
+    assert score.home is None
+    assert score.verdict == "better"
+    assert "removal operators" not in as_text(board)
+
+
+def test_a_method_with_two_operators_has_two_rows():
+    board = board_of(
+        cells("random", flat(0.5)),
+        cells("occlusion", flat(0.6), operator="mask"),
+        cells("occlusion", flat(0.7), operator="delete"),
+    )
+    assert [row.method for row in board.rows] == ["occlusion [delete]", "occlusion [mask]", "random"]
+
+
+@pytest.mark.parametrize(("metric", "best"), [(KEPT, 0.8), (LOST, 0.2)])
+def test_random_over_best_is_near_one_where_nothing_is_measurable(metric, best):
+    board = board_of(
+        cells("random", lambda *_: 0.4, metric=metric),
+        cells("lrp", lambda seed, text, operator: 0.4 if operator == "mask" else best, metric=metric),
+    )
+    (column,) = board.columns
+    assert column.random_over_best == pytest.approx({"mask": 1.0, "delete": 0.5, "attention": 0.5})
+
+
+def test_no_ratio_is_made_of_a_best_below_zero():
+    board = board_of(cells("random", lambda *_: -0.4), cells("lrp", lambda *_: -0.1))
+    assert all(math.isnan(share) for share in board.columns[0].random_over_best.values())
+
+
+# What is not averaged
+
+
+def ended(method, status, reason, seeds=SEEDS):
+    return [Record(f"{method}-{seed}", specs(method, seed), status, reason) for seed in seeds]
+
+
+def test_cells_that_did_not_run_are_shown_with_their_reason():
+    board = board_of(
+        ended("lrp", "unsupported", "needs attentions"),
+        cells("random", flat(0.5)),
+        ended("dig", "failed", "ZeroDivisionError: float division"),
+        cells("gradient", flat(0.6)),
+    )
+    assert [(row.method, row.status) for row in board.rows] == [
+        ("gradient", "ok"),
+        ("random", "ok"),
+        ("lrp", "unsupported"),
+        ("dig", "failed"),
+    ]
+    assert row_of(board, "lrp").scores == {}
+    assert row_of(board, "lrp").spend is None
+    for rendered in (as_text(board), as_markdown(board), as_html(board)):
+        assert "needs attentions" in rendered
+        assert "ZeroDivisionError" in rendered
+
+
+def test_one_failed_seed_is_enough_not_to_average():
+    good = cells("lrp", flat(0.9), operator="mask", seeds=[0, 1, 2, 3])
+    board = board_of(cells("random", flat(0.5)), good, ended("lrp", "failed", "killed", seeds=[4]))
+    row = row_of(board, "lrp")
+    assert (row.status, row.reason) == ("failed", "1 of 5 cells: killed")
+    assert row.operator == "mask"
+    assert row.scores == {}
+
+
+def test_a_missing_seed_is_named():
+    board = board_of(cells("random", flat(0.5)), cells("lrp", flat(0.9), seeds=[0, 1, 4]))
+    assert (row_of(board, "lrp").status, row_of(board, "lrp").reason) == ("missing", "no result yet for seed 2, 3")
+
+
+def test_a_seed_that_no_method_ran_on_is_left_out_for_all():
+    lost = [replace(each, cell=each.cell + "x") for each in ended("lrp", "failed", "training failed", seeds=[5])]
+    board = board_of(
+        cells("random", flat(0.5)), ended("random", "failed", "training failed", [5]), cells("lrp", flat(0.9)), lost
+    )
+    assert board.seeds == (0, 1, 2, 3, 4)
+    assert row_of(board, "lrp").status == "ok"
+    assert "seed 5 left out: training failed" in as_text(board)
+
+
+def test_only_texts_that_all_methods_explained_are_compared():
+    refusing = [
+        replace(each, left_out={"t11": "the text is too long"})
+        for each in cells("lrp", lambda seed, text, operator: text, texts=TEXTS[:-1])
+    ]
+    board = board_of(cells("random", lambda seed, text, operator: text), refusing)
+    assert board.texts == 11
+    assert board.left_out == {"t11": "lrp: the text is too long"}
+    assert score_of(board, "random").away.mean == pytest.approx(5.0)
+    assert "Left out for all: 1 text (1 × lrp: the text is too long)" in as_text(board)
+
+
+def test_a_text_that_nobody_could_explain_has_its_reason_once():
+    left_out = {"empty": "the text is empty"}
+    groups = [cells("random", flat(0.5)), cells("lrp", flat(0.6))]
+    board = board_of(*([replace(each, left_out=left_out) for each in group] for group in groups))
+    assert board.left_out == left_out
+    assert board.texts == 12
+
+
+def test_a_metric_that_does_not_apply_to_a_text_leaves_it_out_for_that_metric():
+    board = board_of(
+        cells("random", lambda seed, text, operator: text),
+        cells("lrp", lambda seed, text, operator: None if text == 11 else text),
+    )
+    assert board.texts == 12
+    assert board.columns[0].texts == 11
+    assert score_of(board, "random").away.mean == pytest.approx(5.0)
+    assert "kept: 11 texts with a value" in as_text(board)
+
+
+@pytest.mark.parametrize("invalid", [math.nan, math.inf])
+def test_invalid_values_are_never_averaged_and_hurt_nobody_else(invalid):
+    def broken(seed, text, operator):
+        return invalid if (seed, text, operator) == (2, 3, "mask") else 0.9
+
+    board = board_of(cells("random", flat(0.5)), cells("lrp", broken), cells("gradient", flat(0.6)))
+    assert score_of(board, "lrp").away is None
+    assert score_of(board, "lrp").reason == "invalid: NaN or infinite on 1 of 12 texts"
+    assert score_of(board, "gradient").away.texts == 12
+    assert "invalid" in as_text(board)
+
+
+def test_a_metric_that_could_not_judge_a_method_says_why():
+    refused = [
+        replace(each, metric_status={AGREEMENT.digest: ("unsupported", "no words")})
+        for each in cells("tuco", flat(0.6))
+    ]
+    board = board_of(
+        [
+            replace(one, measures=one.measures + other.measures)
+            for one, other in zip(
+                cells("random", flat(0.5)), cells("random", flat(0.5), metric=AGREEMENT, operators=[""]), strict=True
+            )
+        ],
+        refused,
+    )
+    assert score_of(board, "tuco", AGREEMENT).reason == "unsupported: no words"
+    assert score_of(board, "tuco").verdict == "better"
+    assert score_of(board, "random", AGREEMENT).away.texts == 12
+    assert "tuco, agreement: unsupported: no words" in as_text(board)
+
+
+# Boards
+
+
+def test_there_is_one_board_for_each_dataset_model_and_chain():
+    frozen = cells("random", flat(0.5))
+    full = [replace(each, cell=each.cell + "f", specs={**each.specs, "chain": "full → nf4"}) for each in frozen]
+    gold = [replace(each, cell=each.cell + "g", specs={**each.specs, "target": "gold"}) for each in frozen]
+    boards = leaderboards([*frozen, *full, *gold], METRICS)
+    assert [(board.chain, board.setting["target"]) for board in boards] == [
+        ("frozen", "predicted"),
+        ("full → nf4", "predicted"),
+        ("frozen", "gold"),
+    ]
+
+
+@pytest.mark.parametrize("records", [[], accuracy(0.9)])
+def test_nothing_to_show_says_what_to_do(records):
+    with pytest.raises(AttrimarkError, match="nothing to show: run the suite first"):
+        leaderboards(records, METRICS)
+
+
+def test_records_that_look_alike_are_not_averaged_silently():
+    twins = cells("lrp", flat(0.5)) + [replace(each, cell=each.cell + "2") for each in cells("lrp", flat(0.6))]
+    with pytest.raises(AttrimarkError, match="two results of lrp for seed 0"):
+        leaderboards(twins, METRICS)
+
+
+@pytest.mark.parametrize(("value", "weak"), [(0.72, True), (0.9, False)])
+def test_a_weak_model_has_a_banner(value, weak):
+    board = board_of(accuracy(value), cells("random", flat(0.5)))
+    assert board.accuracy == pytest.approx(value)
+    assert board.weak is weak
+    assert ("WEAK MODEL" in as_text(board)) is weak
+    assert f"accuracy {value:.3f}" in as_text(board)
+
+
+def test_cost_is_that_of_one_explanation():
+    board = board_of(cells("random", flat(0.5)), cells("lrp", flat(0.6)))
+    spend = row_of(board, "lrp").spend
+    assert (spend.seconds, spend.forwards, spend.backwards, spend.gflops) == (0.5, 3.0, 0.0, 2.0)
+
+
+def test_a_board_without_any_metric_still_lists_its_methods():
+    board = board_of(cells("random", flat(0.5)), cells("lrp", flat(0.6)), metrics={ACCURACY.digest: ACCURACY})
+    assert [row.method for row in board.rows] == ["random", "lrp"]
+    assert "lrp" in as_text(board, details=True)
+
+
+# Rendering
+
+
+def full_board():
+    methods = {
+        "random": 0.5,
+        "leave-one-out": 0.8,
+        "shapley-sampling(permutations=5)": 0.85,
+        "gradient": 0.5,
+        "input-x-gradient": 0.4,
+        "integrated-gradients(steps=20)": 0.7,
+        "lrp": 0.75,
+    }
+    named = [
+        type(name.title().replace("-", ""), (Kept,), {"name": name, "__module__": __name__})()
+        for name in ("sufficiency", "comprehensiveness", "aopc", "soft-sufficiency")
+    ]
+    groups = []
+    for method, mean in methods.items():
+        per_metric = [cells(method, flat(mean), metric=metric) for metric in named]
+        for same_seed in zip(*per_metric, strict=True):
+            groups.append([replace(same_seed[0], measures=tuple(each for one in same_seed for each in one.measures))])
+    return board_of(*groups, metrics={metric.digest: metric for metric in named})
+
+
+def test_seven_methods_and_four_metrics_fit_a_terminal_line_by_line():
+    text = as_text(full_board())
+    assert max(map(len, text.split("\n"))) <= 100
+    table = text.split("\n\n")[1].split("\n")
+    assert len(table) == 3 + 7  # two lines of header, the rule, and one line a method
+    assert table[3].startswith("shapley-sampling(permutations=5)")
+    assert table[3].count("*") == 4
+    assert sum("▾" in line for line in table) == 1
+    assert max(map(len, as_text(full_board(), details=True).split("\n"))) <= 100
+
+
+def test_details_show_home_and_every_operator():
+    board = board_of(
+        cells("random", lambda *_: 0.25),
+        cells("occlusion", lambda seed, text, operator: HOME[operator], operator="mask"),
+    )
+    assert "0.900" not in as_text(board)
+    details = as_text(board, details=True)
+    (line,) = (line for line in details.split("\n") if line.startswith("occlusion") and "0.900" in line)
+    assert line.split()[-5:] == ["better", "0.900", "0.900", "0.500", "0.300"]
+    assert "random ÷ best" in details
+
+
+def test_markdown_is_a_table_with_bold_for_better():
+    markdown = as_markdown(board_of(cells("random", flat(0.5)), cells("lrp", flat(0.7))))
+    (line,) = (line for line in markdown.split("\n") if line.startswith("| lrp") and "±" in line)
+    assert "**0.7" in line
+    assert "\\*" not in line
+    assert markdown.startswith("### films · tiny · frozen\n")
+
+
+EVIL = "<script>alert(1)</script>|`x`\x1b[31m\u202e\n[a](http://b)"
+
+
+def test_names_cannot_bring_their_own_markup():
+    board = board_of(cells("random", flat(0.5)), cells(EVIL, flat(0.6)), ended("lrp", "failed", EVIL))
+    assert "<script>" not in as_html(board)
+    assert "&lt;script&gt;" in as_html(board)
+    markdown = as_markdown(board)
+    assert "\\<script\\>" in markdown
+    assert "<script>" not in markdown.replace("\\<", "")
+    assert all(line.replace("\\|", "").count("|") in (0, 3, 7) for line in markdown.split("\n"))
+    for rendered in (as_text(board), markdown, as_html(board)):
+        assert "\x1b" not in rendered
+        assert "\u202e" not in rendered
+
+
+def test_json_holds_everything_and_no_nan():
+    board = board_of(accuracy(0.7), cells("random", flat(0.5), texts=["t0"]), cells("lrp", flat(0.7), texts=["t0"]))
+    plain = json.loads(json.dumps(as_json(board), allow_nan=False))
+    assert plain["weak"] is True
+    (row,) = (row for row in plain["rows"] if row["method"] == "lrp")
+    away = row["scores"][KEPT.digest]["away"]
+    assert away["mean"] == score_of(board, "lrp").away.mean
+    assert away["low"] is None
+    assert plain["columns"][0]["name"] == "kept"
