@@ -146,6 +146,13 @@ def test_another_hash_is_refused_and_leaves_nothing_in_the_cache(index: Path, tm
     assert not any((tmp_path / "cache" / "assets").iterdir())
 
 
+def test_an_sdist_that_pip_cannot_prepare_is_not_said_to_be_another(index: Path) -> None:
+    wheel(index, {"data.txt": "in the wheel"})
+    sha = sdist(index, {"data.txt": "in the sdist", "backend.py": "raise RuntimeError('broken build')"})
+    with pytest.raises(AttrimarkError, match=r"(?s)could not download tiny-asset==1\.0.*pip said"):
+        fetch(f"pypi:tiny-asset==1.0/data.txt#{sha}")
+
+
 def test_a_failed_download_says_what_pip_said_and_what_to_do(index: Path) -> None:
     with pytest.raises(AttrimarkError, match=r"(?s)check the network.*No matching distribution"):
         fetch(f"pypi:no-such-asset==1.0/data.txt#{SHA}")

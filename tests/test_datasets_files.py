@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
-from attrimark_plugins.datasets.rated_snippets import RatedSnippets
+from attrimark_plugins.datasets.rated_snippets import Domain, RatedSnippets
 from attrimark_plugins.datasets.text_file import TextFile
 from attrimark_registry import AttrimarkError, Example, Span, Splits
 from pydantic import ValidationError
@@ -27,7 +28,7 @@ def lines(*rows: object) -> str:
 @pytest.mark.parametrize(
     ("domain", "texts"), [("movies", 10605), ("tweets", 4200), ("products", 3708), ("editorials", 5190)]
 )
-def test_every_snippet_is_kept_or_counted(domain: str, texts: int) -> None:
+def test_every_snippet_is_kept_or_counted(domain: Domain, texts: int) -> None:
     splits = RatedSnippets(domain=domain, minimum=0).load()
     assert len(every(splits)) + sum(map(int, splits.notes.values())) == texts
     assert {example.label for example in every(splits)} == set(splits.labels)
@@ -37,7 +38,7 @@ def test_every_snippet_is_kept_or_counted(domain: str, texts: int) -> None:
 
 @pytest.mark.assets
 @pytest.mark.parametrize("options", [{"minimum": 1.5}, {"longest": 9}, {"shortest": 20}])
-def test_no_option_moves_a_text_to_another_split(options: dict) -> None:
+def test_no_option_moves_a_text_to_another_split(options: dict[str, Any]) -> None:
     loose, narrow = RatedSnippets().load(), RatedSnippets(**options).load()
     for name in ("train", "validation", "test"):
         kept = {example.id for example in getattr(narrow, name)}
@@ -53,7 +54,7 @@ def test_a_seed_draws_other_splits_of_the_same_texts() -> None:
 
 @pytest.mark.assets
 @pytest.mark.parametrize("domain", ["products", "editorials"])
-def test_sentences_of_one_source_stay_in_one_split(domain: str) -> None:
+def test_sentences_of_one_source_stay_in_one_split(domain: Domain) -> None:
     splits = RatedSnippets(domain=domain).load()
     sources = [{example.id.rpartition("_")[0] for example in split} for split in (splits.train, splits.test)]
     assert not sources[0] & sources[1]
@@ -61,10 +62,12 @@ def test_sentences_of_one_source_stay_in_one_split(domain: str) -> None:
 
 @pytest.mark.assets
 def test_texts_are_clean_and_stand_once() -> None:
-    for domain in ("movies", "tweets", "products", "editorials"):
+    for domain in get_args(Domain):
         texts = [example.text for example in every(RatedSnippets(domain=domain).load())]
         assert len({" ".join(text.casefold().split()) for text in texts}) == len(texts)
-        assert not [text for text in texts if "''" in text or "&amp;" in text or "\r" in text or "�" in text]
+        assert not [
+            text for text in texts if "''" in text or "&amp;" in text or "&#" in text or "\r" in text or "�" in text
+        ]
 
 
 @pytest.mark.assets
@@ -84,7 +87,12 @@ def test_lexicon_spans_cover_the_word_and_sign_it() -> None:
 
 
 def test_bounds_that_exclude_everything_are_refused() -> None:
-    for options in ({"minimum": 4.5}, {"shortest": 9, "longest": 3}, {"validation": 0.6, "test": 0.6}):
+    excluding: list[dict[str, Any]] = [
+        {"minimum": 4.5},
+        {"shortest": 9, "longest": 3},
+        {"validation": 0.6, "test": 0.6},
+    ]
+    for options in excluding:
         with pytest.raises(ValidationError):
             RatedSnippets(**options)
 
@@ -103,7 +111,7 @@ def test_the_three_formats_say_the_same(tmp_path: Path) -> None:
 def test_a_pair_has_two_columns_and_rationales_that_name_their_segment(tmp_path: Path) -> None:
     row = {"premise": "It rains.", "hypothesis": "It is wet.", "label": "yes", "why": [[1, 6, 9]]}
     path = write(tmp_path, "f.jsonl", lines(row))
-    (example,) = every(TextFile(path=path, text=["premise", "hypothesis"], rationale="why").load())
+    (example,) = every(TextFile(path=path, text=("premise", "hypothesis"), rationale="why").load())
     assert example.segments == ("It rains.", "It is wet.")
     assert example.spans == (Span(1, 6, 9, "rationale"),)
 
@@ -111,7 +119,7 @@ def test_a_pair_has_two_columns_and_rationales_that_name_their_segment(tmp_path:
 def test_numbers_are_labels_and_the_order_can_be_given(tmp_path: Path) -> None:
     path = write(tmp_path, "f.jsonl", lines({"text": "a", "label": 1}, {"text": "b", "label": 0}))
     assert TextFile(path=path).load().labels == ("0", "1")
-    assert TextFile(path=path, labels=["1", "0"]).load().labels == ("1", "0")
+    assert TextFile(path=path, labels=("1", "0")).load().labels == ("1", "0")
 
 
 def test_texts_without_a_label_and_empty_texts_are_kept(tmp_path: Path) -> None:
@@ -163,7 +171,9 @@ def test_quoted_fields_may_span_lines_and_tsv_knows_no_quotes(tmp_path: Path) ->
         ("f.csv", "text,label,why\na,x,5\n", {"rationale": "why"}, r"f\.csv:2: a rationale is a list of"),
     ],
 )
-def test_a_fault_is_named_with_its_line(tmp_path: Path, name: str, content: str, options: dict, message: str) -> None:
+def test_a_fault_is_named_with_its_line(
+    tmp_path: Path, name: str, content: str, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(AttrimarkError, match=message):
         TextFile(path=write(tmp_path, name, content), **options).load()
 

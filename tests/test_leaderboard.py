@@ -117,8 +117,8 @@ def score_of(board, method, metric=KEPT):
 
 def test_means_and_differences_are_those_of_the_records():
     board = board_of(
-        cells("random", lambda seed, text, operator: seed + text),
-        cells("lrp", lambda seed, text, operator: seed + text + (1 + text % 2)),
+        cells("random", lambda seed, text, operator: float(seed + text)),
+        cells("lrp", lambda seed, text, operator: float(seed + text + 1 + text % 2)),
     )
     score = score_of(board, "lrp")
     assert score.away.mean == pytest.approx(2 + 5.5 + 1.5)
@@ -317,9 +317,9 @@ def test_a_seed_that_no_method_ran_on_is_left_out_for_all():
 def test_only_texts_that_all_methods_explained_are_compared():
     refusing = [
         replace(each, left_out={"t11": "the text is too long"})
-        for each in cells("lrp", lambda seed, text, operator: text, texts=TEXTS[:-1])
+        for each in cells("lrp", lambda seed, text, operator: float(text), texts=TEXTS[:-1])
     ]
-    board = board_of(cells("random", lambda seed, text, operator: text), refusing)
+    board = board_of(cells("random", lambda seed, text, operator: float(text)), refusing)
     assert board.texts == 11
     assert board.left_out == {"t11": "lrp: the text is too long"}
     assert score_of(board, "random").away.mean == pytest.approx(5.0)
@@ -336,8 +336,8 @@ def test_a_text_that_nobody_could_explain_has_its_reason_once():
 
 def test_a_metric_that_does_not_apply_to_a_text_leaves_it_out_for_that_metric():
     board = board_of(
-        cells("random", lambda seed, text, operator: text),
-        cells("lrp", lambda seed, text, operator: None if text == 11 else text),
+        cells("random", lambda seed, text, operator: float(text)),
+        cells("lrp", lambda seed, text, operator: None if text == 11 else float(text)),
     )
     assert board.texts == 12
     assert board.columns[0].texts == 11
@@ -428,6 +428,11 @@ def test_a_board_without_any_metric_still_lists_its_methods():
 # Rendering
 
 
+def joined(first, *others):
+    """One record with the measures of several."""
+    return replace(first, measures=sum((each.measures for each in others), first.measures))
+
+
 def full_board():
     methods = {
         "random": 0.5,
@@ -445,8 +450,7 @@ def full_board():
     groups = []
     for method, mean in methods.items():
         per_metric = [cells(method, flat(mean), metric=metric) for metric in named]
-        for same_seed in zip(*per_metric, strict=True):
-            groups.append([replace(same_seed[0], measures=tuple(each for one in same_seed for each in one.measures))])
+        groups += [[joined(*same)] for same in zip(*per_metric, strict=True)]
     return board_of(*groups, metrics={metric.digest: metric for metric in named})
 
 
@@ -454,9 +458,10 @@ def test_seven_methods_and_four_metrics_fit_a_terminal_line_by_line():
     text = as_text(full_board())
     assert max(map(len, text.split("\n"))) <= 100
     table = text.split("\n\n")[1].split("\n")
-    assert len(table) == 3 + 7  # two lines of header, the rule, and one line a method
-    assert table[3].startswith("shapley-sampling(permutations=5)")
-    assert table[3].count("*") == 4
+    assert len(table) == 4 + 7  # three lines of header, the rule, and one line a method
+    assert table[4].startswith("shapley-sampling(permutations=5)")
+    assert table[4].count("*") == 4
+    assert [line.count("~") for line in table if line.startswith("gradient")] == [4]
     assert sum("▾" in line for line in table) == 1
     assert max(map(len, as_text(full_board(), details=True).split("\n"))) <= 100
 
@@ -478,6 +483,7 @@ def test_markdown_is_a_table_with_bold_for_better():
     (line,) = (line for line in markdown.split("\n") if line.startswith("| lrp") and "±" in line)
     assert "**0.7" in line
     assert "\\*" not in line
+    assert "bold: better" in markdown
     assert markdown.startswith("### films · tiny · frozen\n")
 
 

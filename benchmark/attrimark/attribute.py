@@ -178,9 +178,7 @@ def _batches(prepared: Prepared) -> Iterator[list[int]]:
         order = order[count:]
 
 
-def _attribution(
-    model: Model, row: Encoded, scores: np.ndarray, diagnostics: Mapping[str, object]
-) -> Attribution:
+def _attribution(model: Model, row: Encoded, scores: np.ndarray, diagnostics: Mapping[str, object]) -> Attribution:
     if np.shape(scores) != (len(row.features),):
         raise InvalidScores(f"scores of shape {np.shape(scores)} for {len(row.features)} features")
     if row.target is None:

@@ -137,9 +137,7 @@ class Leaderboard:
         return self.accuracy is not None and self.accuracy < WEAK
 
 
-def leaderboards(
-    records: Sequence[Record], metrics: Mapping[str, Metric], level: float = 0.95
-) -> list[Leaderboard]:
+def leaderboards(records: Sequence[Record], metrics: Mapping[str, Metric], level: float = 0.95) -> list[Leaderboard]:
     """One leaderboard for each dataset × model × chain, in the order of the records.
 
     Args:
@@ -265,9 +263,7 @@ class _Comparison:
         return np.array([operator != entry.operator for operator in self.operators], dtype=bool)
 
 
-def _board(
-    key: tuple[Any, ...], records: Sequence[Record], metrics: Mapping[str, Metric], level: float
-) -> Leaderboard:
+def _board(key: tuple[Any, ...], records: Sequence[Record], metrics: Mapping[str, Metric], level: float) -> Leaderboard:
     dataset, model, chain, setting = key
     explaining = [record for record in records if record.specs["method"] is not None]
     seeds, notes = _seeds(explaining)
@@ -288,8 +284,7 @@ def _board(
         for entry in ok
     }
     columns = tuple(
-        _column(digest, metric, compared[digest], comparisons[metric.headline])
-        for digest, metric in shown.items()
+        _column(digest, metric, compared[digest], comparisons[metric.headline]) for digest, metric in shown.items()
     )
     rows = [
         Row(

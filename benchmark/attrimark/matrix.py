@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, cast
 
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import How
@@ -146,13 +146,17 @@ def by_variant(cells: Iterable[Cell]) -> dict[Variant, list[Cell]]:
     return groups
 
 
-@lru_cache(maxsize=8)
 def splits_of(dataset: Dataset) -> Splits:
     """A dataset, loaded once a process.
 
     Raises:
         AttrimarkError: there is no text to explain.
     """
+    return _loaded(cast(Any, dataset))  # a type checker takes frozen models for unhashable
+
+
+@lru_cache(maxsize=8)
+def _loaded(dataset: Dataset) -> Splits:
     splits = dataset.load()
     if not splits.test:
         raise AttrimarkError(f"{dataset} has no texts in its test split: nothing to explain")

@@ -113,9 +113,7 @@ def metrics_of(cell: Cell) -> list[Metric]:
     return [metric for metric in cell.metrics if isinstance(metric, ModelMetric) == (cell.method is None)]
 
 
-def _measure(
-    cell: Cell, prepared: Prepared, metric: Metric, attributions: Sequence[Attribution]
-) -> list[Measure]:
+def _measure(cell: Cell, prepared: Prepared, metric: Metric, attributions: Sequence[Attribution]) -> list[Measure]:
     if isinstance(metric, ModelMetric):
         return measure_model(prepared, metric)
     return measure(prepared, metric, attributions, cell.operators, cell.suite_seed)

@@ -62,18 +62,20 @@ class Prepared:
 
 def load_models(variant: Variant, seeds: Sequence[int], device: str) -> dict[int, Model]:
     """The variant's model for every seed, trained together where its strategies can."""
-    labels = splits_of(variant.dataset).labels
-    models = {None: variant.model.load(labels, device)}
+    model = variant.model.load(splits_of(variant.dataset).labels, device)
+    trained: dict[int, Model] = {}  # empty as long as no step has told seeds apart
     for step in variant.chain:
         if isinstance(step, Quantizer):
-            models = {seed: step.quantize(model) for seed, model in models.items()}
-        elif None in models:
-            wanted = list(seeds) if step.seeded else [variant.seed]
-            trained = step.fine_tune(models.pop(None), variant.training, wanted)
-            models = dict(zip(wanted, trained, strict=True))
+            if trained:
+                trained = {seed: step.quantize(each) for seed, each in trained.items()}
+            else:
+                model = step.quantize(model)
+        elif trained:
+            trained = {seed: step.fine_tune(each, variant.training, [seed])[0] for seed, each in trained.items()}
         else:
-            models = {seed: step.fine_tune(model, variant.training, [seed])[0] for seed, model in models.items()}
-    return {variant.seed if seed is None else seed: model for seed, model in models.items()}
+            wanted = list(seeds) if step.seeded else [variant.seed]
+            trained = dict(zip(wanted, step.fine_tune(model, variant.training, wanted), strict=True))
+    return trained or {variant.seed: model}
 
 
 def prepare(

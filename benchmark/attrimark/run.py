@@ -87,9 +87,7 @@ def execute(jobs: Sequence[Job], store: Store, slots: Sequence[Slot], observers:
     """Drive one worker a slot until every job is done; only this process writes the store."""
     inbox: queue.Queue[tuple[Worker, dict[str, Any] | None]] = queue.Queue()
     waiting, crashes = deque(jobs), Counter[str]()
-    at: dict[Worker, _Assignment | None] = {
-        Worker(slot, store.folder, inbox): None for slot in slots[: len(jobs)]
-    }
+    at: dict[Worker, _Assignment | None] = {Worker(slot, store.folder, inbox): None for slot in slots[: len(jobs)]}
     try:
         while waiting or any(at.values()):
             worker, message = inbox.get()

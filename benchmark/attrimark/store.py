@@ -145,9 +145,7 @@ class Store:
         with _told(self.path), self._transaction():
             known = self._database.execute("SELECT 1 FROM cells WHERE cell = ?", (cell,)).fetchone()
             if not known:
-                raise AttrimarkError(
-                    f"{self.path}: cell {cell} has no record to add measures to; run it first"
-                )
+                raise AttrimarkError(f"{self.path}: cell {cell} has no record to add measures to; run it first")
             self._database.execute("DELETE FROM metrics WHERE cell = ? AND metric = ?", (cell, metric))
             self._insert(cell, metric, status, reason, measures)
 
@@ -166,9 +164,7 @@ class Store:
             move(spooled, kept)
         return sha256
 
-    def _insert(
-        self, cell: str, metric: str, status: Status, reason: str | None, measures: Iterable[Measure]
-    ) -> None:
+    def _insert(self, cell: str, metric: str, status: Status, reason: str | None, measures: Iterable[Measure]) -> None:
         self._database.execute("INSERT INTO metrics VALUES (?, ?, ?, ?)", (cell, metric, status, reason))
         for measure in measures:
             if measure.metric != metric:

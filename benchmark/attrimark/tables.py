@@ -9,6 +9,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any
 
 from tabulate import tabulate
@@ -18,8 +19,8 @@ from .statistics import CROSSED
 
 WIDTH = 100  # columns of a terminal
 _METHOD_WIDTH = 40
-_HEADER_WIDTH = 24
-_MARKS = {"better": "*", "worse": "▾", "tie": "", "–": ""}
+_HEADER_WIDTH = 14
+_MARKS = {"better": "*", "worse": "▾", "tie": "~", "–": ""}
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def as_markdown(board: Leaderboard, details: bool = False) -> str:
         rows = [[_escaped(method), *map(_bold_if_better, cells)] for method, *cells in grid.rows]
         parts += [f"**{_escaped(grid.title)}**"] if grid.title else []
         parts.append(_tabulated(_Grid("", header, rows), "pipe"))
-    return "\n\n".join((*parts, *map(_escaped, _footnotes(board))))
+    return "\n\n".join((*parts, *map(_escaped, _footnotes(board, better="bold:"))))
 
 
 def as_html(board: Leaderboard, details: bool = False) -> str:
@@ -100,7 +101,7 @@ def _caption(board: Leaderboard) -> Iterator[str]:
         yield _printable(note)
 
 
-def _footnotes(board: Leaderboard) -> Iterator[str]:
+def _footnotes(board: Leaderboard, better: str = "*") -> Iterator[str]:
     scores = [score for row in board.rows for score in row.scores.values()]
     methods = dict.fromkeys(score.away.method for score in scores if score.away)
     for method in methods:
@@ -109,9 +110,9 @@ def _footnotes(board: Leaderboard) -> Iterator[str]:
     counts = {column.headline: column.comparisons for column in board.columns if column.comparisons}
     if counts:
         yield (
-            f"* better, ▾ worse than {CONTROL} on the same seeds, texts and operators; no mark: a tie. "
-            f"Judged at {board.level:.0%} for all {' and '.join(map(str, counts.values()))} comparisons of a "
-            "table together (Bonferroni)."
+            f"{better} better, ▾ worse than {CONTROL}, ~ not told apart from it, on the same seeds, texts and "
+            f"operators; at {board.level:.0%} over the {' and '.join(map(str, counts.values()))} comparisons of "
+            "a table together (Bonferroni)."
         )
     elif scores:
         yield f"No marks: there is no {CONTROL} to compare with, or too few texts."
@@ -225,9 +226,9 @@ def _tabulated(grid: _Grid, form: str) -> str:
 def _fitted(grid: _Grid) -> Iterator[_Grid]:
     """The same table in as many parts as the terminal's width asks for, each with the method's column."""
     lines = [[textwrap.fill(row[0], _METHOD_WIDTH), *row[1:]] for row in grid.rows]
-    folded = [[textwrap.fill(line, _HEADER_WIDTH) for line in cell.split("\n")] for cell in grid.header]
-    header = ["\n".join(cell) for cell in folded]
-    widths = [_width(column) for column in zip(header, *lines, strict=True)]
+    header = [_folded(cell) for cell in grid.header]
+    # tabulate pads a header by two
+    widths = [max(_width(name) + 2, *map(_width, cells)) for name, *cells in zip(header, *lines, strict=True)]
     part, used = [0], widths[0]
     for place in range(1, len(header)):
         if used + 2 + widths[place] > WIDTH and len(part) > 1:
@@ -243,8 +244,14 @@ def _chosen(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], pl
     return _Grid(title, kept[0], kept[1:])
 
 
-def _width(cells: Sequence[str]) -> int:
-    return max(len(line) for cell in cells for line in cell.split("\n"))
+def _folded(name: str) -> str:
+    """A header broken between words, and within a word only where it is longer than any method may be."""
+    parts = [textwrap.wrap(line, _HEADER_WIDTH, break_long_words=False) for line in name.split("\n")]
+    return "\n".join(textwrap.fill(part, _METHOD_WIDTH) for part in chain.from_iterable(parts))
+
+
+def _width(cell: str) -> int:
+    return max(map(len, cell.split("\n")))
 
 
 def _wrapped(line: str) -> str:

@@ -89,9 +89,7 @@ def run_job(job: Job, models: Models, store: Path, say: Say) -> None:
             _tell(say, Outcome(unfinished(task.cell, status, reason)), None)
         return
     with model.active():
-        prepared = prepare(
-            model, job.variant.examples, job.variant.target, job.variant.granularity, advance
-        )
+        prepared = prepare(model, job.variant.examples, job.variant.target, job.variant.granularity, advance)
         for done, task in enumerate(job.tasks):
             advance(str(task.cell.method or "model"), done, len(job.tasks))
             say({"event": "started", "cell": task.cell.id})

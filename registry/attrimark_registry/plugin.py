@@ -50,6 +50,10 @@ class Plugin(BaseModel, ABC):
         """A hash of the identity."""
         return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:16]
 
+    def __hash__(self) -> int:
+        # options may be tables, which have no hash of their own
+        return hash((self.kind, self.digest))
+
     def __str__(self) -> str:
         """The name, with the options that differ from their defaults: `shapley-sampling(permutations=5)`."""
         options = self.model_dump(mode="json", exclude_defaults=True)

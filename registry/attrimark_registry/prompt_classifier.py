@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .causal import as_chat, continuation_ids, greedy, log_probabilities, place_text, split_prompt
+from .causal import Prompt, log_probabilities
 from .encoding import Batch, Encoded, Target
-from .errors import AttrimarkError, Unsupported
+from .errors import AttrimarkError
 from .model import Model
 from .reading import Reading, read_labels
 from .text import Example, Granularity
@@ -50,26 +50,17 @@ class PromptClassifier(Model):
         pretrained: Model | None = None,
     ) -> None:
         super().__init__(network, tokenizer, labels, pretrained)
-        split_prompt(prompt)
-        self.pieces = split_prompt(as_chat(tokenizer, prompt) if chat else prompt)
-        self.chat = chat
+        self.prompt = Prompt.of(tokenizer, prompt, chat)
         self.answers = dict(answers or {label: label if chat else f" {label}" for label in labels})
         if set(self.answers) != set(self.labels):
             raise AttrimarkError(f"answers are needed for exactly these labels: {', '.join(self.labels)}")
-        sample = "a text".join(self.pieces)
-        self._written = [
-            continuation_ids(tokenizer, sample, self.answers[label], add_special_tokens=not chat)
-            for label in self.labels
-        ]
+        self._written = [self.prompt.continuation(self.answers[label]) for label in self.labels]
         _refuse_prefixes(dict(zip(self.labels, self._written, strict=True)))
         self._tails = _longest_tails(self._written)
 
     def encode(self, example: Example, granularity: Granularity = "word") -> Encoded:
-        if len(example.segments) != len(self.pieces) - 1:
-            raise Unsupported(f"example {example.id}: the prompt has a slot for one segment")
-        ids, places, straddles = place_text(self.tokenizer, example, self.pieces, add_special_tokens=not self.chat)
+        ids, places, flags = self.prompt.fill(example)
         self._fits(len(ids) + max(map(len, self._written)))
-        flags = ("straddles",) if straddles else ()
         return self._row(example, ids, [0] * len(ids), places, granularity, flags=flags)
 
     @property
@@ -105,9 +96,7 @@ class PromptClassifier(Model):
         return read_labels(outputs, list(targets), reading)
 
     def generate(self, rows: Sequence[Encoded], most: int) -> list[str]:
-        stop = {token for token in (self.tokenizer.eos_token_id,) if token is not None}
-        with torch.no_grad():
-            written = greedy(self.network, self.collate(rows), most, stop)
+        written = self.prompt.written(self.network, self.collate(rows), most)
         return [self.tokenizer.decode(ids, skip_special_tokens=True) for ids in written]
 
     def parse(self, written: str, words: int = 5) -> str | None:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .causal import as_chat, continuation_ids, greedy, log_probabilities, place_text, split_prompt
+from .causal import Prompt, log_probabilities
 from .encoding import Batch, Encoded, Target
 from .errors import Unsupported
 from .model import How, Model
@@ -42,17 +42,12 @@ class Writer(Model):
         pretrained: Model | None = None,
     ) -> None:
         super().__init__(network, tokenizer, (), pretrained)
-        split_prompt(prompt)
-        self.pieces = split_prompt(as_chat(tokenizer, prompt) if chat else prompt)
-        self.chat = chat
+        self.prompt = Prompt.of(tokenizer, prompt, chat)
         self.most = most
 
     def encode(self, example: Example, granularity: Granularity = "word") -> Encoded:
-        if len(example.segments) != len(self.pieces) - 1:
-            raise Unsupported(f"example {example.id}: the prompt has a slot for one segment")
-        ids, places, straddles = place_text(self.tokenizer, example, self.pieces, add_special_tokens=not self.chat)
+        ids, places, flags = self.prompt.fill(example)
         self._fits(len(ids) + self.most)
-        flags = ("straddles",) if straddles else ()
         return self._row(example, ids, [0] * len(ids), places, granularity, flags=flags)
 
     @property
@@ -62,8 +57,7 @@ class Writer(Model):
     def decide(self, rows: Sequence[Encoded], how: How = "predicted") -> list[Encoded]:
         """The rows with their continuation as the target: written greedily, or the example's reference ("gold")."""
         if how == "predicted":
-            with torch.no_grad():
-                written = [greedy(self.network, self.collate([row]), self.most, self._stop)[0] for row in rows]
+            written = [self.prompt.written(self.network, self.collate([row]), self.most)[0] for row in rows]
         else:
             written = [self._reference(row) for row in rows]
         return [self._aimed(row, ids) for row, ids in zip(rows, written, strict=True)]
@@ -97,16 +91,10 @@ class Writer(Model):
         return read_continuation(outputs, list(targets), reading)
 
     def generate(self, rows: Sequence[Encoded], most: int) -> list[str]:
-        with torch.no_grad():
-            written = greedy(self.network, self.collate(rows), most, self._stop)
+        written = self.prompt.written(self.network, self.collate(rows), most)
         return [self.tokenizer.decode(ids, skip_special_tokens=True) for ids in written]
-
-    @property
-    def _stop(self) -> set[int]:
-        return {token for token in (self.tokenizer.eos_token_id,) if token is not None}
 
     def _reference(self, row: Encoded) -> tuple[int, ...]:
         if row.example.reference is None:
             raise Unsupported(f"example {row.example.id}: there is no reference to explain")
-        prompt = "a text".join(self.pieces)
-        return continuation_ids(self.tokenizer, prompt, row.example.reference, add_special_tokens=not self.chat)
+        return self.prompt.continuation(row.example.reference)

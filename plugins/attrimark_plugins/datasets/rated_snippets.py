@@ -28,6 +28,7 @@ _FILES: Mapping[Domain, str] = {
 _LEXICON = "vader_sentiment_lexicon.txt"
 _MOST = 4.0  # the scale's end
 _WORD = re.compile(r"\S+")
+_QUOTE = re.compile(r"''(?!')")
 _BARE = re.compile(r"\w(?:.*\w)?")  # a word without the punctuation around it
 
 
@@ -120,7 +121,8 @@ def _lines(archive: tarfile.TarFile, file: str, encoding: str) -> list[list[str]
 
 
 def _clean(text: str) -> str:
-    return html.unescape(text).replace("''", '"').strip()
+    # some entities were escaped twice; three apostrophes close a quotation inside a quotation
+    return _QUOTE.sub('"', html.unescape(html.unescape(text))).strip()
 
 
 def _lexicon_spans(text: str, lexicon: Mapping[str, float]) -> Iterator[Span]:

@@ -145,7 +145,7 @@ class TextFile(Dataset):
                 marked = json.loads(marked) if marked.strip() else None
             except json.JSONDecodeError as error:
                 raise AttrimarkError(f"{where}: the rationale is not JSON: {error}") from error
-        for place in marked or ():
+        for place in marked if isinstance(marked, list) else [] if marked is None else [marked]:
             if not (isinstance(place, list) and len(place) in (2, 3) and all(type(at) is int for at in place)):
                 raise AttrimarkError(
                     f"{where}: a rationale is a list of [start, end] or [segment, start, end], "

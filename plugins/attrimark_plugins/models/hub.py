@@ -143,12 +143,14 @@ def load_saved(kind: Any, folder: Path, **options: Any) -> tuple[Any, PreTrained
 
 def _saved(kind: Any, reference: str) -> tuple[Any, PreTrainedTokenizerBase]:
     """Network and tokenizer, complete."""
+    from safetensors import SafetensorError
+
     folder = fetch(reference)
     if not any(folder.glob("*.safetensors")):
         raise AttrimarkError(f"{reference} holds no safetensors weights; pickled ones are not loaded: convert them")
     try:
         network, tokenizer, missing = load_saved(kind, folder)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise AttrimarkError(f"{reference} could not be loaded: {error}") from error
     if missing:
         raise AttrimarkError(
