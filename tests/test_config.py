@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 from attrimark.config import ConfigError, Suite, read_suite, read_suites
-from attrimark_registry import Dataset, Metric, ModelSource, Quantizer, Strategy, SubsetMethod
+from attrimark_registry import Dataset, Metric, ModelSource, Quantizer, Strategy, SubsetMethod, load_catalog
 from attrimark_registry.catalog import Broken, Catalog, Entry
 from attrimark_registry.plugin import KINDS, Plugin
 from hypothesis import given
@@ -145,6 +145,10 @@ def test_a_suite_is_its_matrices_with_the_defaults_it_gives_them(suites: Path) -
     assert second.quantizers == (AsItIs(), FourBits())
     assert (second.seeds, second.explain, second.operator) == ((4, 2), 7, "delete")
     assert second.operators == ("mask", "delete")
+
+
+def test_the_suites_of_this_repository_can_be_read() -> None:
+    assert "quickstart" in read_suites(Path(__file__).parents[1] / "benchmarks.toml", load_catalog())
 
 
 def test_a_suite_without_a_matrix_is_one(suites: Path) -> None:

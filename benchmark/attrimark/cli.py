@@ -92,3 +92,7 @@ def _is_ours(error: Exception) -> bool:
 @click.option("--debug", is_flag=True, help="Show the traceback of an internal error.")
 def main(debug: bool) -> None:
     """Benchmark feature attribution on fine-tuned transformer text models."""
+
+
+if __name__ == "__main__":
+    main()

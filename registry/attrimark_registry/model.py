@@ -253,7 +253,7 @@ class Model(ABC):
         )
 
 
-def logical_shape(module: nn.Module) -> tuple[int, int] | None:
+def logical_shape(module: Any) -> tuple[int, int] | None:
     """Inputs × outputs of a linear layer, also where its weight is packed to four bits; else None."""
     if isinstance(module, nn.Linear):
         return module.in_features, module.out_features

@@ -58,16 +58,22 @@ def why_broken(broken: Broken) -> dict[str, str]:
 
 def show(plugins: list[dict[str, Any]], broken: list[dict[str, str]]) -> None:
     width = max((len(plugin["name"]) for plugin in plugins), default=0)
-    heading = None
-    for plugin in plugins:
-        if plugin["kind"] != heading:
-            heading = plugin["kind"]
-            click.echo(f"\n{heading}")
-        click.echo(f"  {plugin['name']:<{width}}  {plugin['about']}  [{plugin['distribution']}]")
-        for option, value in plugin["options"].items():
-            told = f"{option} = {json.dumps(value['default'])}" if "default" in value else f"{option} (required)"
-            click.echo(f"  {'':<{width}}    {told}")
+    for kind in KINDS:
+        listed = [plugin for plugin in plugins if plugin["kind"] == kind]
+        if listed:
+            click.echo(kind)
+        for plugin in listed:
+            click.echo(f"  {plugin['name']:<{width}}  {plugin['about']}  [{plugin['distribution']}]")
+            for option, value in plugin["options"].items():
+                click.echo(f"  {'':<{width}}    {option}{_default(value)}")
     if broken:
-        click.echo("\nbroken")
+        click.echo("broken")
     for each in broken:
         click.echo(f"  {each['distribution']} ({each['entry_point']}): {each['reason']}")
+
+
+def _default(option: dict[str, Any]) -> str:
+    if "default" not in option:
+        return " (required)"
+    # TOML has no null: such an option is left out
+    return "" if option["default"] is None else f" = {json.dumps(option['default'], ensure_ascii=False)}"
