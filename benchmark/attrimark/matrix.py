@@ -114,6 +114,8 @@ class Cell:
             "replicate": self.replicate,
             "target": self.variant.target,
             "granularity": self.variant.granularity,
+            "pooling": self.pooling,
+            "trained on": self.variant.train or "all",
         }
 
 

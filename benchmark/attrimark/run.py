@@ -33,10 +33,11 @@ def run(suite: Suite, store: Store, slots: Sequence[Slot], observers: pluggy.Plu
     settle(cells, store)
     jobs = pending(cells, store)
     observers.hook.run_started(suite=suite.name, cells=len(cells), pending=sum(len(job.tasks) for job in jobs))
-    if jobs:
+    try:
         execute(jobs, store, slots, observers)
-    summary = Counter(record.status for record in store.records(cell.id for cell in cells).values())
-    observers.hook.run_finished(suite=suite.name, summary=dict(summary))
+    finally:
+        summary = Counter(record.status for record in store.records(cell.id for cell in cells).values())
+        observers.hook.run_finished(suite=suite.name, summary=dict(summary))
     return summary
 
 

@@ -12,8 +12,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, cast
 
 
 @dataclass(frozen=True)
@@ -95,22 +96,23 @@ class Worker:
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
     def _listen(self) -> None:
-        for message in _messages(_pipe(self.process.stdout)):
-            self.inbox.put((self, message))
-        self.inbox.put((self, None))
+        try:
+            for message in _messages(self.process):
+                self.inbox.put((self, message))
+        finally:
+            self.inbox.put((self, None))
 
 
-def _messages(pipe: IO[str]) -> Iterator[dict[str, Any]]:
+def _messages(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
     """Whole lines only: what a killed process left half-written is dropped."""
     try:
-        for line in pipe:
+        for line in _pipe(process.stdout):
             if line.endswith("\n"):
                 yield json.loads(line)
     except ValueError:  # the pipe was closed while it was read
         return
 
 
-def _pipe(pipe: IO[str] | None) -> IO[str]:
-    if pipe is None:
-        raise RuntimeError("the worker was started without its pipes")
-    return pipe
+def _pipe(pipe: object) -> TextIOWrapper:
+    """A pipe that the process was started with."""
+    return cast(TextIOWrapper, pipe)

@@ -7,7 +7,7 @@ import inspect
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -86,13 +86,13 @@ def load_catalog() -> Catalog:
     manager = new_manager()
     broken: list[Broken] = []
     found: list[tuple[Kind, Entry]] = []
-    for point in sorted(entry_points(group=GROUP), key=lambda point: (_distribution(point), point.name)):
-        try:
-            found += _plugins_of(point, manager)
-        # plugins are strangers' code: SystemExit and SyntaxError must not end the program
-        except (Exception, SystemExit) as error:
-            reason = f"{type(error).__name__}: {error}"
-            broken.append(Broken(point.name, _distribution(point), reason, traceback.format_exc()))
+    for name, distribution in _installed().items():
+        for point in _points(name, distribution, broken):
+            try:
+                found += _plugins_of(name, point, manager)
+            # plugins are strangers' code: SystemExit and SyntaxError must not end the program
+            except (Exception, SystemExit) as error:
+                broken.append(_broken(point.name, name, error))
     entries: dict[Kind, dict[str, Entry]] = {kind: {} for kind in KINDS}
     for kind, entry in found:
         twin = entries[kind].setdefault(entry.plugin.name, entry)
@@ -104,9 +104,30 @@ def load_catalog() -> Catalog:
     return Catalog(MappingProxyType({k: MappingProxyType(v) for k, v in entries.items()}), tuple(broken), manager)
 
 
-def _plugins_of(point: EntryPoint, manager: pluggy.PluginManager) -> list[tuple[Kind, Entry]]:
+def _installed() -> dict[str, Distribution]:
+    """Distributions by name, in a fixed order; the first of a name on the path counts, as for imports."""
+    found = {distribution.name or "unknown": distribution for distribution in reversed(list(distributions()))}
+    return dict(sorted(found.items()))
+
+
+def _points(name: str, distribution: Distribution, broken: list[Broken]) -> list[EntryPoint]:
+    """A distribution's entry points; none where their file cannot be read, which is told if it speaks of us."""
+    try:
+        return list(distribution.entry_points.select(group=GROUP))
+    except Exception as error:
+        if GROUP in (distribution.read_text("entry_points.txt") or ""):
+            broken.append(_broken("entry_points.txt", name, error))
+        return []
+
+
+def _broken(point: str, distribution: str, error: BaseException) -> Broken:
+    details = "".join(traceback.format_exception(error))
+    return Broken(point, distribution, f"{type(error).__name__}: {error}", details)
+
+
+def _plugins_of(distribution: str, point: EntryPoint, manager: pluggy.PluginManager) -> list[tuple[Kind, Entry]]:
     """Import and register one entry point, and call its hooks alone."""
-    name = f"{_distribution(point)}:{point.name}"
+    name = f"{distribution}:{point.name}"
     module = point.load()
     manager.register(module, name)
     try:
@@ -123,7 +144,7 @@ def _plugins_of(point: EntryPoint, manager: pluggy.PluginManager) -> list[tuple[
     except (Exception, SystemExit):
         manager.unregister(name=name)
         raise
-    return [(kind, Entry(plugin, _distribution(point))) for kind, plugin in classes]
+    return [(kind, Entry(plugin, distribution)) for kind, plugin in classes]
 
 
 def _check(kind: Kind, plugin: Any) -> None:
@@ -137,7 +158,3 @@ def _check(kind: Kind, plugin: Any) -> None:
 
 def _plural(kind: Kind) -> str:
     return "strategies" if kind == "strategy" else f"{kind}s"
-
-
-def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "unknown"
