@@ -196,9 +196,7 @@ def test_gradient_of_a_linear_model_is_the_size_of_its_weights(linear):
         torch.testing.assert_close(scores.values, wanted)
 
 
-@pytest.mark.parametrize(
-    "method", [InputXGradient(reading="logit"), IntegratedGradients(steps=1, reading="logit")]
-)
+@pytest.mark.parametrize("method", [InputXGradient(reading="logit"), IntegratedGradients(steps=1, reading="logit")])
 def test_a_linear_model_is_explained_by_weight_times_input(linear, method):
     model, weights = linear
     scores, batch = attributed(method, model)
@@ -286,9 +284,7 @@ def test_the_completeness_gap_is_what_is_missing():
         end = model.embed(batch)
         start = torch.where((batch.feature_of >= 0).unsqueeze(-1), 0.0, end)
         targets = [row.target for row in batch.rows]
-        full, empty = (
-            model.value(model.outputs(batch, point), targets, "log-odds") for point in (end, start)
-        )
+        full, empty = (model.value(model.outputs(batch, point), targets, "log-odds") for point in (end, start))
     gap = (scores.values.sum(-1) - (full - empty)).abs()
     assert (gap > 1e-6).all()  # two points are too few
     torch.testing.assert_close(scores.diagnostics["completeness_gap"], gap)
@@ -331,9 +327,7 @@ def test_half_precision_is_accumulated_in_float32():
     assert scores.values.dtype == torch.float32
 
 
-@pytest.mark.parametrize(
-    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")]
-)
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory")])
 def test_where_memory_runs_out_passes_are_halved_with_the_same_numbers(monkeypatch, error):
     model = networks.bert(dtype=torch.float64)
     whole, _ = attributed(IntegratedGradients(steps=10), model)

@@ -31,9 +31,7 @@ def attribution(scores, spans: tuple[Span, ...] = (), explained: str = "positive
     """Scores of the words a, b, c, …, which stand at the characters 0, 2, 4, …."""
     text = " ".join("abcdefghijklmnopqrstuvwxyz"[: len(scores)])
     example = Example("letters", (text,), "positive", spans=spans)
-    return Attribution(
-        example, features_of((text,), "word"), np.array(scores, float), Target((1,)), explained
-    )
+    return Attribution(example, features_of((text,), "word"), np.array(scores, float), Target((1,)), explained)
 
 
 def judged(metric, scores, game) -> Scores:

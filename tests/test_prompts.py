@@ -1,4 +1,4 @@
-"""Prompts: the text is found in them by offsets, pairs fill two slots, and something is always left to continue from."""
+"""Prompts: the text is found by offsets, pairs fill two slots, and something is always left to continue from."""
 
 import numpy as np
 import pytest

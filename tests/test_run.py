@@ -41,9 +41,7 @@ def suite_file(tmp_path):
 def ran(path: Path, folder: Path, slots: int = 1) -> tuple[dict, Store]:
     catalog = load_catalog()
     store = Store(folder)
-    summary = run(
-        read_suite(path, "small", catalog), store, [Slot(n, "cpu", 1) for n in range(slots)], catalog.manager
-    )
+    summary = run(read_suite(path, "small", catalog), store, [Slot(n, "cpu", 1) for n in range(slots)], catalog.manager)
     return dict(summary), store
 
 
@@ -196,11 +194,7 @@ def all_records(store: Store):
 
 
 def scores(path: Path, store: Store) -> list[np.ndarray]:
-    return [
-        each.scores
-        for sha in store_bundles(path, store)
-        for each in read_bundle(store.bundle_path(sha))
-    ]
+    return [each.scores for sha in store_bundles(path, store) for each in read_bundle(store.bundle_path(sha))]
 
 
 def store_bundles(path: Path, store: Store) -> list[str]:

@@ -114,7 +114,7 @@ class Leaderboard:
         setting: the other specs that all its records share: target, granularity.
         texts: how many texts all of the methods explained.
         left_out: the other texts, with the reason.
-        accuracy: the model's mean accuracy over seeds, where it was measured.
+        alone: what metrics of the model alone say, averaged over seeds, by the metric's display name.
         notes: what else a reader must know, such as seeds without any result.
     """
 
@@ -128,13 +128,18 @@ class Leaderboard:
     seeds: tuple[int | None, ...]
     texts: int
     left_out: Mapping[str, str]
-    accuracy: float | None
+    alone: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
     def weak(self) -> bool:
         """Whether the model is known to be wrong too often for its explanations to say much."""
         return self.accuracy is not None and self.accuracy < WEAK
+
+    @property
+    def accuracy(self) -> float | None:
+        """The model's own, where it was measured."""
+        return self.alone.get("accuracy")
 
 
 def leaderboards(records: Sequence[Record], metrics: Mapping[str, Metric], level: float = 0.95) -> list[Leaderboard]:
@@ -266,6 +271,7 @@ class _Comparison:
 def _board(key: tuple[Any, ...], records: Sequence[Record], metrics: Mapping[str, Metric], level: float) -> Leaderboard:
     dataset, model, chain, setting = key
     explaining = [record for record in records if record.specs["method"] is not None]
+    models = [record for record in records if record.specs["method"] is None]
     seeds, notes = _seeds(explaining)
     entries = _entries(explaining, seeds)
     ok = [entry for entry in entries if entry.status[0] == "ok"]
@@ -308,8 +314,8 @@ def _board(key: tuple[Any, ...], records: Sequence[Record], metrics: Mapping[str
         seeds=seeds,
         texts=len(texts),
         left_out=left_out,
-        accuracy=_accuracy([record for record in records if record.specs["method"] is None], metrics),
-        notes=notes,
+        alone=_alone(models, metrics),
+        notes=(*notes, *_refused(models, metrics)),
     )
 
 
@@ -492,13 +498,22 @@ def _sorted(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
     return sorted(rows, key=place)
 
 
-def _accuracy(records: Iterable[Record], metrics: Mapping[str, Metric]) -> float | None:
-    """The mean over texts and seeds."""
-    digest = next((digest for digest, metric in metrics.items() if metric.name == "accuracy"), None)
-    values = [
-        each.value
+def _alone(records: Iterable[Record], metrics: Mapping[str, Metric]) -> dict[str, float]:
+    """What metrics of the model say: the mean over texts and seeds of each, by its display name."""
+    values: dict[str, list[float]] = {}
+    for record in records:
+        for each in record.measures:
+            if each.metric in metrics and each.value is not None and np.isfinite(each.value):
+                values.setdefault(str(metrics[each.metric]), []).append(each.value)
+    return {name: float(np.mean(found)) for name, found in values.items()}
+
+
+def _refused(records: Iterable[Record], metrics: Mapping[str, Metric]) -> tuple[str, ...]:
+    """Metrics of the model that have no number, with the reason."""
+    told = {
+        f"{metrics[digest]}: {status}: {reason}": None
         for record in records
-        for each in record.measures
-        if each.metric == digest and each.value is not None and np.isfinite(each.value)
-    ]
-    return float(np.mean(values)) if values else None
+        for digest, (status, reason) in record.metric_status.items()
+        if digest in metrics and status != "ok"
+    }
+    return tuple(told)

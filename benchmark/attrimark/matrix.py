@@ -115,7 +115,7 @@ class Cell:
             "target": self.variant.target,
             "granularity": self.variant.granularity,
             "pooling": self.pooling,
-            "trained on": self.variant.train or "all",
+            "trained on": len(self.variant.training) or None,
         }
 
 

@@ -69,7 +69,7 @@ def as_html(board: Leaderboard, details: bool = False) -> str:
 
 def as_json(board: Leaderboard) -> dict[str, Any]:
     """Everything of a board as plain data, with null where there is no number."""
-    return {**_plain(asdict(board)), "weak": board.weak}
+    return {**_plain(asdict(board)), "accuracy": board.accuracy, "weak": board.weak}
 
 
 # What is said around the tables
@@ -87,9 +87,11 @@ def _caption(board: Leaderboard) -> Iterator[str]:
         f"replicates: {', '.join(replicates)}" if replicates else "1 replicate",
         *(f"{name} {value}" for name, value in board.setting.items() if value is not None),
     ]
-    if board.accuracy is not None:
-        parts.append(f"the model's accuracy {board.accuracy:.3f}")
     yield _printable(" · ".join(parts))
+    if board.alone:
+        yield _printable(
+            "The model alone: " + " · ".join(f"{name} {_number(each)}" for name, each in board.alone.items())
+        )
     if board.weak:
         yield f"WEAK MODEL: its accuracy is under {WEAK}, so its explanations say little about the task."
     if board.left_out:
@@ -145,11 +147,12 @@ def _grids(board: Leaderboard, details: bool) -> Iterator[_Grid]:
 def _scores(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> _Grid:
     lines = []
     for row in rows:
-        cells = [_shown(row.scores[column.digest]) if row.status == "ok" else "" for column in columns]
+        cells = [_shown(row.scores[column.digest]) if row.status == "ok" else "" for column in columns] or [row.status]
         if row.status != "ok":
-            cells[:1] = [row.status]
+            cells[0] = row.status
         lines.append([_printable(row.method), *cells])
-    return _Grid(title, ["method", *map(_heading, columns)], lines)
+    # where no method has a score there is still its status to tell
+    return _Grid(title, ["method", *(list(map(_heading, columns)) or ["status"])], lines)
 
 
 def _costs(rows: Sequence[Row]) -> _Grid:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 import pluggy
+from pydantic import ValidationError
 
 from . import hookspecs
 from .errors import AttrimarkError
@@ -70,8 +71,18 @@ class Catalog:
         raise AttrimarkError(f'no {kind} named "{name}"{hint}')
 
     def make(self, kind: Kind, name: str, **options: Any) -> Plugin:
-        """A plugin with its options; pydantic's ValidationError where they are wrong."""
-        return self.find(kind, name)(**options)
+        """A plugin with its options.
+
+        Raises:
+            AttrimarkError: there is no such plugin, or its options are wrong; the message lists what it takes.
+        """
+        plugin = self.find(kind, name)
+        try:
+            return plugin(**options)
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            takes = ", ".join(plugin.model_fields) or "none"
+            raise AttrimarkError(f"{kind} {name}: {wrong} (its options: {takes})") from error
 
 
 def load_catalog() -> Catalog:

@@ -20,7 +20,7 @@ from torch import nn
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-SENTIMENT_PROMPT = (  # seed B's, as its paper prints it
+SENTIMENT_PROMPT = (  # Videneeva, section VI-C, as printed
     "Classify the following sentence as either positive or negative: {text}. "
     "Reply only 'positive' or 'negative'. The sentence is"
 )
