@@ -63,11 +63,11 @@ class SubsetEvaluator:
 
     Args:
         tokens: how many tokens, padding included, go through the network at once; halved when memory runs out.
-        advanced: called with the number of subsets computed since the last call.
+        advanced: called after each batch with the numbers of subsets computed and wanted.
     """
 
     def __init__(
-        self, model: Model, tokens: int | None = None, advanced: Callable[[int], None] = lambda computed: None
+        self, model: Model, tokens: int | None = None, advanced: Callable[[int, int], None] = lambda done, wanted: None
     ) -> None:
         self.model = model
         self.tokens = tokens or TOKENS_A_BATCH.get(model.device.type, 2048)
@@ -124,7 +124,7 @@ class SubsetEvaluator:
             count = max(1, self.tokens // sum(self.model.lengths(missing[order[0]])))
             batch, order = order[:count], order[count:]
             smaller_on_exhaustion(lambda keys: self._forward(keys, missing), batch, self._shrink)
-            self.advanced(len(batch))
+            self.advanced(len(missing) - len(order), len(missing))
 
     def _forward(self, keys: Sequence[Key], rows: dict[Key, Encoded]) -> None:
         batch = self.model.collate([rows[key] for key in keys])

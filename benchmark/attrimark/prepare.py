@@ -91,4 +91,5 @@ def prepare(
             rows += model.decide([model.encode(example, granularity)], how)
         except Unsupported as refusal:
             left_out[example.id] = str(refusal)
-    return Prepared(model, tuple(examples), tuple(rows), left_out, how, SubsetEvaluator(model), advance)
+    evaluator = SubsetEvaluator(model, advanced=lambda done, wanted: advance("subsets", done, wanted))
+    return Prepared(model, tuple(examples), tuple(rows), left_out, how, evaluator, advance)

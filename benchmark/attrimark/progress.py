@@ -11,6 +11,7 @@ from attrimark_registry.attribution import Record
 from attrimark_registry.hookspecs import hookimpl
 from rich import progress as rich_progress
 from rich.console import Console
+from rich.table import Column
 
 SECONDS_BETWEEN_LINES = 0.3
 REMEMBERED = 3600.0  # seconds: cells take minutes, and rich would judge the speed by the last thirty seconds
@@ -90,12 +91,16 @@ class Bars:
         self.start = time.monotonic()
         self.variants: dict[str, rich_progress.TaskID] = {}
         self.bars = rich_progress.Progress(
-            rich_progress.TextColumn("{task.description}", markup=False),
+            # long names give way to the bar and the times, not the other way round
+            rich_progress.TextColumn(
+                "{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
+            ),
             rich_progress.BarColumn(bar_width=24),
             rich_progress.MofNCompleteColumn(),
             rich_progress.TimeElapsedColumn(),
             rich_progress.TimeRemainingColumn(),
             console=console,
+            expand=True,
             transient=True,
             redirect_stdout=False,
             speed_estimate_period=REMEMBERED,
@@ -110,7 +115,7 @@ class Bars:
     def advanced(self, variant: str, stage: str, done: int, total: int) -> None:
         if variant not in self.variants:
             self.variants[variant] = self.bars.add_task(variant)
-        told = f"  {variant}: {stage}"
+        told = f"  {stage}: {variant}"
         self.bars.update(self.variants[variant], description=told, completed=done, total=total)
 
     def finished(self, record: Record) -> None:
