@@ -58,7 +58,7 @@ def test_bars_show_the_variants_at_work() -> None:
     bars.started("quick", cells=3, pending=3)
     bars.advanced(VARIANT, "texts", 10, 20)
     bars.advanced(VARIANT, "lime", 0, 2)
-    assert [task.description for task in bars.bars.tasks] == ["quick", f"  {VARIANT}: lime"]
+    assert [task.description for task in bars.bars.tasks] == ["quick", f"  lime: {VARIANT}"]
     bars.finished(record("lime"))
     bars.advanced(VARIANT, "random", 1, 2)
     bars.finished(record("random"))
