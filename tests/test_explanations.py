@@ -102,6 +102,12 @@ def test_what_cannot_be_explained_is_left_out_with_its_reason():
         attribute(prepare(model, examples[1:2], "predicted", "word"), LeaveOneOut())
 
 
+def test_two_texts_of_one_id_are_refused():
+    model = TinyEncoder().load(LABELS, "cpu")
+    with pytest.raises(AttrimarkError, match="two texts have the id 'same'"):
+        prepare(model, [Example("same", ("one",)), Example("same", ("other",))], "predicted", "word")
+
+
 def test_exact_shapley_refuses_a_long_text_and_explains_the_others():
     model = TinyEncoder().load(LABELS, "cpu")
     examples = [Example("long", ("a b c d e f g h i j k l m",)), Example("short", ("a b",))]

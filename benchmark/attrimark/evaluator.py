@@ -97,14 +97,6 @@ class SubsetEvaluator:
             sent = {place: self._read(questions[place], keep) for place, keep in wanted.items()}
         return _share_seconds([answer for answer in answers if answer], time.perf_counter() - started)
 
-    def value(self, row: Encoded, operator: Operator, reading: Reading, keep: Keep) -> Values:
-        """Values of some subsets of one row."""
-        question = Question(row, operator, reading, _ask(keep))
-        answer = self.explore([question])[0]
-        if answer.scores is None:
-            raise Unsupported(answer.reason or "")
-        return answer.scores.values
-
     def _compute(self, wanted: dict[int, tuple[_Asked, Keep]]) -> None:
         """Fill the cache with the outputs that are missing, longest rows first."""
         missing: dict[Key, Encoded] = {}
@@ -162,11 +154,6 @@ class SubsetEvaluator:
             tokens=sum(lengths),
             flops=sum(flops[length] for length in lengths),
         )
-
-
-def _ask(keep: Keep) -> Exploration:
-    values = yield keep
-    return values
 
 
 def _key(question: Question, keep: np.ndarray) -> Key:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from attrimark_registry.encoding import Encoded
-from attrimark_registry.errors import Unsupported
+from attrimark_registry.errors import AttrimarkError, Unsupported
 from attrimark_registry.model import How, Model
 from attrimark_registry.plugin import Quantizer
 from attrimark_registry.removal import Operator
@@ -84,7 +85,13 @@ def prepare(
     """Rows with their targets; texts that cannot be explained are left out with their reason.
 
     Call it inside `model.active()`.
+
+    Raises:
+        AttrimarkError: two texts have one id, by which their values would be mixed up.
     """
+    twice = [name for name, count in Counter(example.id for example in examples).items() if count > 1]
+    if twice:
+        raise AttrimarkError(f"two texts have the id {twice[0]!r}: give each its own")
     rows, left_out = [], {}
     for example in examples:
         try:
