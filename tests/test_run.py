@@ -75,6 +75,16 @@ def test_a_new_metric_is_computed_from_stored_attributions(suite_file, tmp_path)
     assert all(len(record.metric_status) == 3 for record in records.values() if record.specs["method"])
 
 
+def test_other_operators_ask_for_new_numbers(suite_file, tmp_path):
+    ran(suite_file, tmp_path / "store")
+    suite_file.write_text(SUITE + 'operators = ["pad", "delete"]\n')
+    cells = cells_of(read_suite(suite_file, "small", load_catalog()))
+    _, store = ran(suite_file, tmp_path / "store")
+    (record,) = store.records([cells[1].id]).values()
+    asked = next(digest for digest, metric in cells[1].judgements.items() if metric.name == "sufficiency")
+    assert {each.operator for each in record.measures if each.metric == asked} == {"pad", "delete"}
+
+
 def test_a_resumed_run_gives_the_same_numbers(suite_file, tmp_path):
     _, whole = ran(suite_file, tmp_path / "whole")
     suite_file.write_text(SUITE.replace("seeds = 3", "seeds = [1]"))

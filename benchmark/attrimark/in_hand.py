@@ -24,7 +24,7 @@ from .leaderboard import Leaderboard, leaderboards
 from .matrix import Cell, Variant
 from .outcome import run_cell
 from .prepare import prepare
-from .run import metrics_by_digest
+from .run import judgements_of
 from .tables import as_html, as_text
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def evaluate(
     records = tuple(outcome.record for outcome in outcomes)
     explained = {str(cell.method): each.attributions for cell, each in zip(cells, outcomes, strict=True) if cell.method}
     return Evaluation(
-        boards=tuple(leaderboards(records, metrics_by_digest(cells))),
+        boards=tuple(leaderboards(records, judgements_of(cells))),
         attributions=explained,
         records=records,
         left_out=prepared.left_out,

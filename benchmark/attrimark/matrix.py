@@ -11,7 +11,16 @@ from typing import Any, cast
 
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import How
-from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource, Plugin, Quantizer, Strategy
+from attrimark_registry.plugin import (
+    Dataset,
+    Method,
+    Metric,
+    ModelMetric,
+    ModelSource,
+    Quantizer,
+    Strategy,
+    SubsetMetric,
+)
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Example, Granularity, Splits
 
@@ -100,6 +109,20 @@ class Cell:
         method = self.method and dict(self.method.identity)
         own = [method, self.suite_seed, self.replicate, self.operator, self.pooling, self.isolate]
         return _digest([dict(self.variant.parts), own if method else None])
+
+    @cached_property
+    def judgements(self) -> Mapping[str, Metric]:
+        """The metrics that apply (of the model for the model alone, the others for explanations), by content hash.
+
+        The operators that a metric removes features with are part of the hash where the suite names them, so that
+        naming others asks for new numbers.
+        """
+        mine = [metric for metric in self.metrics if isinstance(metric, ModelMetric) == (self.method is None)]
+        named = self.operators
+        return {
+            _digest([metric.digest, named]) if named and isinstance(metric, SubsetMetric) else metric.digest: metric
+            for metric in mine
+        }
 
     @property
     def specs(self) -> Mapping[str, Any]:
@@ -196,5 +219,5 @@ def _problem(variant: Variant) -> str | None:
     return None
 
 
-def _digest(parts: Sequence[Any] | Mapping[str, Any] | Plugin) -> str:
+def _digest(parts: Sequence[Any] | Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from attrimark_registry.attribution import Attribution, Cost, Measure, Record, Status
@@ -40,7 +40,7 @@ def run_cell(
     """Explain the texts (unless the attributions are known already) and judge the explanations.
 
     Args:
-        wanted: digests of the metrics to compute; all of the cell's by default.
+        wanted: hashes of the judgements to make; all of the cell's by default.
     """
     if cell.isolate:
         prepared.evaluator.forget()
@@ -89,11 +89,11 @@ def _judged(
 ) -> Record:
     statuses: dict[str, tuple[Status, str | None]] = {}
     measures: list[Measure] = []
-    for metric in metrics_of(cell):
-        if wanted is None or metric.digest in wanted:
+    for digest, metric in cell.judgements.items():
+        if wanted is None or digest in wanted:
             status, reason, values = attempt(lambda metric=metric: _measure(cell, prepared, metric, attributions))
-            statuses[metric.digest] = status, reason
-            measures += values or []
+            statuses[digest] = status, reason
+            measures += [replace(value, metric=digest) for value in values or []]
     operator = attributions[0].operator if attributions else cell.operator
     return Record(
         cell=cell.id,
@@ -106,11 +106,6 @@ def _judged(
         measures=tuple(measures),
         metric_status=statuses,
     )
-
-
-def metrics_of(cell: Cell) -> list[Metric]:
-    """The metrics that apply: those of the model for the model alone, the others for explanations."""
-    return [metric for metric in cell.metrics if isinstance(metric, ModelMetric) == (cell.method is None)]
 
 
 def _measure(cell: Cell, prepared: Prepared, metric: Metric, attributions: Sequence[Attribution]) -> list[Measure]:

@@ -15,7 +15,7 @@ from attrimark_registry.plugin import Metric
 
 from .job import Job, Task, to_json
 from .matrix import Cell, by_variant, cells_of
-from .outcome import metrics_of, unfinished
+from .outcome import unfinished
 from .slots import Slot, Worker
 from .store import Store
 from .suite import Suite
@@ -64,7 +64,7 @@ def pending(cells: Sequence[Cell], store: Store) -> list[Job]:
 
 
 def _task(cell: Cell, record: Record | None, store: Store) -> Task | None:
-    wanted = [metric.digest for metric in metrics_of(cell)]
+    wanted = list(cell.judgements)
     if record is None or record.status == "failed":
         return Task(cell, tuple(wanted))
     if record.status == "unsupported":
@@ -183,6 +183,6 @@ def record_of(data: Mapping[str, Any]) -> Record:
     )
 
 
-def metrics_by_digest(cells: Sequence[Cell]) -> dict[str, Metric]:
-    """The metrics of a suite, as records name them."""
-    return {metric.digest: metric for cell in cells for metric in cell.metrics}
+def judgements_of(cells: Sequence[Cell]) -> dict[str, Metric]:
+    """The metrics of a suite, by the hashes under which records keep their measures."""
+    return {digest: metric for cell in cells for digest, metric in cell.judgements.items()}

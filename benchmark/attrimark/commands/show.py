@@ -10,7 +10,7 @@ import click
 
 from attrimark.leaderboard import leaderboards
 from attrimark.matrix import Cell
-from attrimark.run import metrics_by_digest
+from attrimark.run import judgements_of
 from attrimark.store import Store
 from attrimark.tables import as_json as board_as_json
 from attrimark.tables import as_markdown, as_text
@@ -32,11 +32,9 @@ def show(
     Args:
         metric: show this metric only (by its name).
     """
-    metrics = {
-        digest: each for digest, each in metrics_by_digest(cells).items() if metric in (None, each.name, str(each))
-    }
+    metrics = {digest: each for digest, each in judgements_of(cells).items() if metric in (None, each.name, str(each))}
     if not metrics:
-        known = ", ".join(sorted({str(each) for each in metrics_by_digest(cells).values()}))
+        known = ", ".join(sorted({str(each) for each in judgements_of(cells).values()}))
         raise click.UsageError(f'no metric named "{metric}" in this suite; it has {known}')
     boards = leaderboards(list(store.records(cell.id for cell in cells).values()), metrics)
     if as_json:
