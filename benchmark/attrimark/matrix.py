@@ -70,8 +70,8 @@ class Variant:
         """Everything that decides this variant's numbers, as plain data."""
         seeded = any(isinstance(step, Strategy) and step.seeded for step in self.chain)
         return {
-            "dataset": dict(self.dataset.identity) | {"texts": _digest([asdict(each) for each in self.examples])},
-            "training": _digest([asdict(example) for example in self.training]),
+            "dataset": dict(self.dataset.identity) | {"texts": _digest_of_texts(self.examples)},
+            "training": _digest_of_texts(self.training),
             "labels": list(splits_of(self.dataset).labels),
             "model": dict(self.model.identity) | {"weights": self.model.fingerprint()},
             "chain": [dict(step.identity) for step in self.chain],
@@ -221,3 +221,8 @@ def _problem(variant: Variant) -> str | None:
 
 def _digest(parts: Sequence[Any] | Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _digest_of_texts(examples: tuple[Example, ...]) -> str:  # once for all seeds of a chain
+    return _digest([asdict(example) for example in examples])

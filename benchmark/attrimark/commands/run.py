@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -52,7 +54,8 @@ def command(
         try:
             summary = run(chosen, opened, slots_for(slots, device, threads), catalog.manager)
         except KeyboardInterrupt:
-            click.echo(f"\nInterrupted; finished cells are kept. Resume with: attrimark run {suite}", err=True)
+            again = shlex.join(sys.argv[1:])
+            click.echo(f"\nInterrupted; finished cells are kept. Resume with: attrimark {again}", err=True)
             context.exit(2)
         show(cells_of(chosen), opened, as_json=as_json)
     context.exit(1 if summary["failed"] else 0)
