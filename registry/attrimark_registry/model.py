@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -55,6 +56,12 @@ class Model(ABC):
     @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
+
+    def around(self, network: nn.Module) -> Model:
+        """The same model around another network of the same shape."""
+        other = copy.copy(self)
+        other.network = network
+        return other
 
     @contextmanager
     def active(self) -> Iterator[None]:

@@ -90,5 +90,5 @@ class EncoderWithHead(nn.Module):
 
         pooled = self.pool(input_ids, inputs_embeds, attention_mask, position_ids, token_type_ids)
         # the encoder may be held in fewer bits than the head
-        logits = self.head(pooled.to(self.head.dense.weight.dtype))
+        logits = self.head(pooled.to(self.head.out_proj.bias.dtype))  # a bias is never packed to four bits
         return SequenceClassifierOutput(logits=logits)  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,23 @@
+"""NF4: sixteen levels at quantiles of the normal distribution (Dettmers et al., arXiv 2305.14314)."""
+
+from __future__ import annotations
+
+from attrimark_registry import Model, Quantizer
+
+from .four_bit import Backend, in_four_bits
+
+
+class Nf4(Quantizer):
+    """Linear weights at levels made for normally distributed weights.
+
+    See `four_bit.in_four_bits` for the options.
+    """
+
+    name = "nf4"
+
+    double_quant: bool = False
+    skip: tuple[str, ...] = ()
+    backend: Backend = "bitsandbytes"
+
+    def quantize(self, model: Model) -> Model:
+        return in_four_bits(model, "nf4", self.double_quant, self.skip, self.backend)

@@ -1,0 +1,89 @@
+"""Four-bit weights: the codes as defined, both backends alike in values and gradients, the given model untouched."""
+
+import pytest
+import torch
+from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
+from attrimark_plugins.quantizers.four_bit import rounded
+from attrimark_plugins.quantizers.fp4 import Fp4
+from attrimark_plugins.quantizers.nf4 import Nf4
+from attrimark_registry import AttrimarkError, Example
+
+from tests.references import four_bit as reference
+
+LABELS = ("negative", "positive")
+CODES = ("fp4", "nf4")
+EXAMPLES = [Example("0", ("a wonderful film",)), Example("1", ("slow, dull and long",))]
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("shape", [(64, 64), (8, 40), (3, 7)])
+def test_weights_are_at_the_nearest_level_of_their_block(code, shape):
+    weight = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(rounded(weight, code, False), reference.rounded(weight, code), atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_rounding_twice_is_rounding_once(code):
+    weight = torch.randn(32, 48, generator=torch.Generator().manual_seed(1))
+    once = rounded(weight, code, False)
+    torch.testing.assert_close(rounded(once, code, False), once, atol=1e-6, rtol=0)
+
+
+def test_a_block_of_zeros_stays_zero():
+    assert rounded(torch.zeros(2, 64), "nf4", False).abs().max() == 0
+
+
+@pytest.mark.parametrize(("code", "error"), [("nf4", 0.0928), ("fp4", 0.1230)])
+def test_the_error_on_normal_weights_is_the_known_one(code, error):
+    weight = torch.randn(512, 512, generator=torch.Generator().manual_seed(2))
+    found = (rounded(weight, code, False) - weight).pow(2).mean().sqrt().item()
+    assert found == pytest.approx(error, abs=0.0015)
+
+
+@pytest.mark.parametrize("double_quant", [False, True])
+@pytest.mark.parametrize("plugin", [Fp4, Nf4])
+@pytest.mark.parametrize("source", [TinyEncoder(), TinyCausal()], ids=["encoder", "causal"])
+def test_both_backends_give_the_same_outputs_and_input_gradients(source, plugin, double_quant):
+    model = source.load(LABELS, "cpu")
+    found = []
+    for backend in ("bitsandbytes", "fake"):
+        quantized = plugin(double_quant=double_quant, backend=backend).quantize(model)
+        with quantized.active():
+            batch = quantized.collate([quantized.encode(each) for each in EXAMPLES])
+            embeddings = quantized.embed(batch).detach().requires_grad_(True)
+            outputs = quantized.outputs(batch, embeddings)
+            (gradient,) = torch.autograd.grad(outputs[:, 0].sum(), embeddings)
+            found.append((outputs.detach(), gradient))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+    assert found[0][1].abs().max() > 0
+
+
+def test_the_model_given_is_left_as_found_and_the_new_one_differs():
+    model = TinyEncoder().load(LABELS, "cpu")
+    before = {name: value.clone() for name, value in model.network.state_dict().items()}
+    quantized = Nf4().quantize(model)
+    for name, value in model.network.state_dict().items():
+        assert torch.equal(value, before[name])
+    batch = model.collate([model.encode(each) for each in EXAMPLES])
+    with model.active(), quantized.active():
+        assert not torch.allclose(model.outputs(batch), quantized.outputs(batch))
+
+
+def test_skipped_layers_keep_their_weights_and_nothing_else_does():
+    model = TinyEncoder().load(LABELS, "cpu")
+    quantized = Nf4(skip=("head",), backend="fake").quantize(model)
+    for name, layer in quantized.network.named_modules():
+        if type(layer) is torch.nn.Linear:
+            same = torch.equal(layer.weight, model.network.get_submodule(name).weight)
+            assert same == ("head" in name), name
+
+
+def test_a_name_that_skips_nothing_is_refused():
+    with pytest.raises(AttrimarkError, match="no linear layer has 'haed' in its name"):
+        Nf4(skip=("haed",)).quantize(TinyEncoder().load(LABELS, "cpu"))
+
+
+def test_flops_do_not_depend_on_the_storage():
+    model = TinyEncoder().load(LABELS, "cpu")
+    assert Nf4().quantize(model).flops(20) == model.flops(20)
