@@ -78,7 +78,7 @@ def _fake(layer: nn.Linear, code: Code, double_quant: bool) -> nn.Linear:
 
 
 def _four_bit(layer: nn.Linear, code: Code, double_quant: bool) -> nn.Module:
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn.modules import Linear4bit
 
     made: Any = Linear4bit(
         layer.in_features,
