@@ -8,7 +8,7 @@ from .encoding import PROTECTED, Batch, Encoded, Target
 from .errors import AttrimarkError, Unsupported
 from .hookspecs import hookimpl
 from .memory import smaller_on_exhaustion
-from .model import How, Model, logical_shape
+from .model import How, Model, Packing, logical_shape
 from .plugin import (
     Dataset,
     Exploration,
@@ -19,6 +19,7 @@ from .plugin import (
     ModelMetric,
     ModelSource,
     Plugin,
+    PopulationMetric,
     Quantizer,
     SpanMetric,
     Strategy,
@@ -57,7 +58,9 @@ __all__ = [
     "ModelMetric",
     "ModelSource",
     "Operator",
+    "Packing",
     "Plugin",
+    "PopulationMetric",
     "PromptClassifier",
     "Quantizer",
     "Reading",

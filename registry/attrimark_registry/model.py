@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 How = str  # "predicted", "gold", or one fixed label
 
 
+class Packing(NamedTuple):
+    """Bits that one weight of a quantized layer takes: its code, and its share of the scales."""
+
+    code: float
+    scales: float
+
+
 class Model(ABC):
     """A network and its tokenizer. Final kinds: `Classifier`, `PromptClassifier`, `Writer`.
 
@@ -34,6 +41,8 @@ class Model(ABC):
     Attributes:
         labels: names of the outputs, in order; empty for a writer.
         pretrained: the network this one was fine-tuned from, where it is known.
+        tuned: names of the network's parameters that fine-tuning moved.
+        packed: how the weights of quantized layers are stored, by the parameter's name.
     """
 
     left_padded: ClassVar[bool]
@@ -44,6 +53,7 @@ class Model(ABC):
         tokenizer: PreTrainedTokenizerBase,
         labels: Sequence[str] = (),
         pretrained: Model | None = None,
+        tuned: Iterable[str] = (),
     ) -> None:
         if not tokenizer.is_fast:
             raise Unsupported("words are found by character offsets, which only a fast tokenizer gives")
@@ -52,15 +62,18 @@ class Model(ABC):
         self.tokenizer: Any = tokenizer
         self.labels = tuple(labels)
         self.pretrained = pretrained
+        self.tuned = frozenset(tuned)
+        self.packed: Mapping[str, Packing] = {}
 
     @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
-    def around(self, network: nn.Module) -> Model:
-        """The same model around another network of the same shape."""
+    def around(self, network: nn.Module, packed: Mapping[str, Packing] | None = None) -> Model:
+        """The same model around another network of the same shape, whose weights may be stored otherwise."""
         other = copy.copy(self)
         other.network = network
+        other.packed = self.packed if packed is None else packed
         return other
 
     @contextmanager

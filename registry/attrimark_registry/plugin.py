@@ -92,6 +92,7 @@ class Strategy(Plugin, ABC):
 
     kind: ClassVar[Kind] = "strategy"
     seeded: ClassVar[bool] = True  # False where seeds make no difference
+    together: ClassVar[bool] = False  # True where many seeds at once cost less than one after another
 
     @abstractmethod
     def fine_tune(self, model: Model, train: Sequence[Example], seeds: Sequence[int]) -> list[Model]:
@@ -99,6 +100,13 @@ class Strategy(Plugin, ABC):
 
         A seed drives initialisation, order and dropout, and nothing else does.
         """
+
+    def blank(self, model: Model) -> Model | None:
+        """The model as `fine_tune` returns it, but for the weights that training decides.
+
+        With it the harness keeps trained weights on disk and puts them back; None where they are not to be kept.
+        """
+        return None
 
 
 class Quantizer(Plugin, ABC):
@@ -180,9 +188,35 @@ class SpanMetric(Metric, ABC):
 class ModelMetric(Metric, ABC):
     """Measures the model alone."""
 
+    def texts(self, splits: Splits, explained: Sequence[Example]) -> Sequence[Example]:
+        """The texts to measure it on: those that are explained, unless it says otherwise."""
+        return explained
+
     @abstractmethod
     def measure(self, model: Model, examples: Sequence[Example]) -> Float[np.ndarray, " examples"] | float:
         """One number an example (NaN where it does not apply), or one for the model."""
+
+
+class PopulationMetric(Metric, ABC):
+    """Judges how the explanations of one text vary over the seeds of a chain.
+
+    Computed from stored attributions when tables are made, with a bootstrap over the seeds.
+    """
+
+    @abstractmethod
+    def terms(
+        self, scores: Float[np.ndarray, "seeds features"], weights: Float[np.ndarray, "draws seeds"]
+    ) -> Float[np.ndarray, "draws terms"]:
+        """What one text's value is made of, for each draw of seeds.
+
+        Args:
+            scores: of one text's features by every seed's model, for the same target.
+            weights: how often each seed counts in a draw; all ones for the seeds as they are.
+        """
+
+    def value(self, terms: Float[np.ndarray, "*draws terms"]) -> Float[np.ndarray, "*draws"]:
+        """The value made of the terms of one text, or of terms averaged over texts."""
+        return terms[..., 0]
 
 
 KINDS: Mapping[Kind, type[Plugin]] = {
