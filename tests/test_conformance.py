@@ -15,9 +15,14 @@ from attrimark_plugins.methods.shapley_sampling import ShapleySampling
 from attrimark_plugins.metrics.average_precision import AveragePrecision
 from attrimark_plugins.metrics.comprehensiveness import Comprehensiveness
 from attrimark_plugins.metrics.lexicon_agreement import LexiconAgreement
+from attrimark_plugins.metrics.noise import Noise
 from attrimark_plugins.metrics.rationale_agreement import RationaleAgreement
+from attrimark_plugins.metrics.seed_agreement import SeedAgreement
+from attrimark_plugins.metrics.signal import Signal
+from attrimark_plugins.metrics.signal_to_noise import SignalToNoise
 from attrimark_plugins.metrics.sufficiency import Sufficiency
-from attrimark_registry import ModelMethod, Scores, SpanMetric, SubsetMethod, SubsetMetric
+from attrimark_plugins.metrics.top_overlap import TopOverlap
+from attrimark_registry import ModelMethod, PopulationMetric, Scores, SpanMetric, SubsetMethod, SubsetMetric
 from attrimark_registry import conformance as checks
 
 from tests.references import networks
@@ -34,6 +39,17 @@ SUBSET_METRICS = (
     RationaleAgreement(ratio=0.5),
 )
 SPAN_METRICS = (AveragePrecision(), LexiconAgreement())
+POPULATION_METRICS = (
+    Signal(),
+    Signal(scale="raw", debiased=True),
+    Noise(),
+    Noise(scale="sum", debiased=True),
+    SignalToNoise(),
+    SignalToNoise(scale="raw"),
+    SeedAgreement(),
+    TopOverlap(),
+    TopOverlap(ratio=0.5),
+)
 MODELS = (networks.bert, networks.prompted, networks.writer)
 
 
@@ -64,6 +80,12 @@ def test_subset_metrics_conform(metric, check):
 @pytest.mark.parametrize("check", checks.SPAN_METRIC_CHECKS, ids=name)
 @pytest.mark.parametrize("metric", SPAN_METRICS, ids=name)
 def test_span_metrics_conform(metric, check):
+    check(metric)
+
+
+@pytest.mark.parametrize("check", checks.POPULATION_METRIC_CHECKS, ids=name)
+@pytest.mark.parametrize("metric", POPULATION_METRICS, ids=name)
+def test_population_metrics_conform(metric, check):
     check(metric)
 
 
@@ -410,5 +432,126 @@ class FirstMarked(SpanMetric):
     ids=name,
 )
 def test_a_metric_that_misbehaves_is_caught(offender, check, message):
+    with pytest.raises(AssertionError, match=message):
+        check(offender())
+
+
+# Metrics of a population that do what should not be done
+
+
+class MeanOfMeans(PopulationMetric):
+    """The mean score over words and seeds: harmless."""
+
+    name = "mean-of-means"
+    bounds = (-5.0, 5.0)
+
+    def terms(self, scores, weights):
+        return (weights @ scores.mean(axis=1) / weights.sum(axis=1))[:, None]
+
+
+class OneNumberForAll(MeanOfMeans):
+    def terms(self, scores, weights):
+        return super().terms(scores, weights)[:, 0]
+
+
+class OneValueForAll(MeanOfMeans):
+    def value(self, terms):
+        return terms
+
+
+class TooLarge(MeanOfMeans):
+    bounds = (-0.1, 0.1)
+
+
+class SaysNothing(MeanOfMeans):
+    def value(self, terms):
+        return np.full(len(terms), np.nan)
+
+
+class ComparesDraws(MeanOfMeans):
+    def terms(self, scores, weights):
+        terms = super().terms(scores, weights)
+        return terms - terms.mean()
+
+
+class RanksDraws(MeanOfMeans):
+    def value(self, terms):
+        return terms[:, 0].argsort().argsort().astype(float)
+
+
+class LooksAtDrawnSeedsOnly(MeanOfMeans):
+    def terms(self, scores, weights):
+        return super().terms(scores, (weights > 0).astype(float))
+
+
+class CountsSeedsThatWereNotDrawn(MeanOfMeans):
+    def terms(self, scores, weights):
+        return super().terms(scores, weights + 1)
+
+
+class FirstSeed(MeanOfMeans):
+    def terms(self, scores, weights):
+        return scores[0].mean().repeat(len(weights))[:, None]
+
+
+class FirstWord(MeanOfMeans):
+    def terms(self, scores, weights):
+        return super().terms(scores[:, :1], weights)
+
+
+class CentresTheScores(MeanOfMeans):
+    def terms(self, scores, weights):
+        scores -= scores.mean(axis=0)
+        return super().terms(scores, weights)
+
+
+class NormalisesTheWeights(MeanOfMeans):
+    def terms(self, scores, weights):
+        weights /= weights.sum(axis=1, keepdims=True)
+        return super().terms(scores, weights)
+
+
+class WritesTheTerms(MeanOfMeans):
+    def value(self, terms):
+        np.abs(terms, out=terms)
+        return terms[:, 0]
+
+
+class Resamples(MeanOfMeans):
+    def terms(self, scores, weights):
+        return super().terms(scores, weights) + np.random.default_rng().standard_normal()
+
+
+BOUNDED = checks.check_population_values_are_within_bounds
+WEIGHED = checks.check_weights_count_how_often_a_seed_was_drawn
+UNWRITTEN = checks.check_population_is_not_mutated
+
+
+@pytest.mark.parametrize("check", checks.POPULATION_METRIC_CHECKS, ids=name)
+def test_a_harmless_metric_of_a_population_passes(check):
+    check(MeanOfMeans())
+
+
+@pytest.mark.parametrize(
+    ("offender", "check", "message"),
+    [
+        (OneNumberForAll, BOUNDED, "were returned for 7 draws"),
+        (OneValueForAll, BOUNDED, "were returned for terms"),
+        (TooLarge, BOUNDED, "outside the metric's bounds"),
+        (SaysNothing, BOUNDED, "not finite"),
+        (ComparesDraws, checks.check_draws_are_judged_one_by_one, "terms are others alone"),
+        (RanksDraws, checks.check_draws_are_judged_one_by_one, "value is another alone"),
+        (LooksAtDrawnSeedsOnly, WEIGHED, "seeds repeated as often"),
+        (CountsSeedsThatWereNotDrawn, WEIGHED, "seeds repeated as often"),
+        (FirstSeed, checks.check_seeds_may_stand_in_any_order, "in the order"),
+        (FirstWord, checks.check_words_may_stand_in_any_order, "in the order"),
+        (CentresTheScores, UNWRITTEN, "scores or the weights were changed"),
+        (NormalisesTheWeights, UNWRITTEN, "scores or the weights were changed"),
+        (WritesTheTerms, UNWRITTEN, "terms were changed"),
+        (Resamples, UNWRITTEN, "the second time"),
+    ],
+    ids=name,
+)
+def test_a_metric_of_a_population_that_misbehaves_is_caught(offender, check, message):
     with pytest.raises(AssertionError, match=message):
         check(offender())

@@ -5,8 +5,8 @@
         check(MyMethod())
 
 A check raises AssertionError with what is wrong. Methods and metrics over subsets are played on seeded set
-functions, without a network; model methods take a model (tiny and random will do) and two or more rows of
-different lengths with their targets.
+functions, without a network; metrics of a population on drawn scores; model methods take a model (tiny and random
+will do) and two or more rows of different lengths with their targets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,17 @@ from jaxtyping import Float
 from .attribution import Attribution, Scores, as_scores
 from .encoding import Encoded, Target
 from .model import Model
-from .plugin import Exploration, Keep, Metric, ModelMethod, SpanMetric, SubsetMethod, SubsetMetric, Values
+from .plugin import (
+    Exploration,
+    Keep,
+    Metric,
+    ModelMethod,
+    PopulationMetric,
+    SpanMetric,
+    SubsetMethod,
+    SubsetMetric,
+    Values,
+)
 from .reading import Reading
 from .text import Example, Feature, Span, features_of
 
@@ -377,6 +387,109 @@ SPAN_METRIC_CHECKS = (
 )
 
 
+# Metrics of a population of seeds
+
+
+def check_population_values_are_within_bounds(metric: PopulationMetric) -> None:
+    """Terms are [draws, terms] and values [draws], within `bounds`: infinite only if the bounds are.
+
+    Scores that say nothing (of one word, equal for all seeds or all words) may have no value, NaN; others have one.
+    """
+    for kind, scores in _populations():
+        weights = _draws(scores)
+        terms = metric.terms(scores, weights)
+        _demand(
+            terms.ndim == 2 and len(terms) == len(weights) and terms.shape[1] > 0,
+            f"terms {terms.shape} were returned for {len(weights)} draws",
+        )
+        values = metric.value(terms)
+        _demand(values.shape == (len(weights),), f"values {values.shape} were returned for terms {terms.shape}")
+        for value in values[~np.isnan(values)]:
+            _within_bounds(metric, float(value))
+        if kind == "drawn":
+            _demand(bool(np.isfinite(values[0])), f"{values[0]} is not finite, although seeds and words differ")
+
+
+def check_draws_are_judged_one_by_one(metric: PopulationMetric) -> None:
+    """A draw of seeds has the same terms and value alone as beside others."""
+    for _, scores in _populations():
+        weights = _draws(scores)
+        together = metric.terms(scores, weights)
+        values = metric.value(together)
+        for place in range(len(weights)):
+            here = slice(place, place + 1)
+            alone = metric.terms(scores, weights[here])
+            _alike(alone, together[here], "a draw's terms are others alone")
+            _alike(metric.value(alone), values[here], "a draw's value is another alone")
+
+
+def check_weights_count_how_often_a_seed_was_drawn(metric: PopulationMetric) -> None:
+    """A seed of weight 2 counts as if it stood there twice, and one of weight 0 as if it did not.
+
+    A metric that compares pairs of seeds may leave out the pairs of a seed with itself. The mean over pairs of the
+    seeds repeated is then made of two means, over pairs of different seeds and over those pairs.
+    """
+    for _, scores in _populations():
+        for drawn in ([1, 1, 1, 0], [1, 1, 0, 0], [2, 1, 1, 0], [3, 2, 1, 0]):
+            counts = np.array(drawn)
+            weighted = metric.terms(scores, counts[None, :].astype(np.float64))[0]
+            repeated = without = _as_they_are(metric, scores.repeat(counts, axis=0))
+            pairs, twins = _pairs(counts.sum()), _pairs(counts)
+            for seed in np.flatnonzero(twins):
+                # takes out what the seed's pairs with itself put into the mean
+                own = _as_they_are(metric, scores[[seed, seed]])
+                without = without + twins[seed] / (pairs - twins.sum()) * (repeated - own)
+            _demand(
+                _equal(weighted, repeated) or _equal(weighted, without),
+                f"weights {drawn} give {weighted}, and seeds repeated as often {repeated}",
+            )
+
+
+def check_seeds_may_stand_in_any_order(metric: PopulationMetric) -> None:
+    """A seed's place says nothing."""
+    for _, scores in _populations():
+        weights = _draws(scores)
+        here = metric.terms(scores, weights)
+        for order in permutations(range(len(scores))):
+            there = metric.terms(scores[list(order)], weights[:, list(order)])
+            _alike(there, here, f"the seeds are judged otherwise in the order {order}")
+
+
+def check_words_may_stand_in_any_order(metric: PopulationMetric) -> None:
+    """A feature's place says nothing, if all seeds' features move alike: ties are not told apart by it."""
+    for _, scores in _populations():
+        weights = _draws(scores)
+        here = metric.terms(scores, weights)
+        for seed in range(5):
+            order = np.random.default_rng(seed).permutation(scores.shape[1])
+            _alike(metric.terms(scores[:, order], weights), here, f"features are judged otherwise in the order {order}")
+
+
+def check_population_is_not_mutated(metric: PopulationMetric) -> None:
+    """Scores and weights are as they were, nothing is drawn, and the same scores get the same terms."""
+    for _, scores in _populations():
+        weights = _draws(scores)
+        before = scores.copy(), weights.copy()
+        with _global_generators_left_alone():
+            first = metric.terms(scores, weights)
+            kept = first.copy()
+            metric.value(first)
+        _demand(_same((scores, weights), before), "the scores or the weights were changed")
+        _demand(np.array_equal(first, kept, equal_nan=True), "the terms were changed when their value was taken")
+        again = metric.terms(scores, weights)
+        _demand(np.array_equal(again, kept, equal_nan=True), "the same scores got other terms the second time")
+
+
+POPULATION_METRIC_CHECKS = (
+    check_population_values_are_within_bounds,
+    check_draws_are_judged_one_by_one,
+    check_weights_count_how_often_a_seed_was_drawn,
+    check_seeds_may_stand_in_any_order,
+    check_words_may_stand_in_any_order,
+    check_population_is_not_mutated,
+)
+
+
 # What the checks share
 
 
@@ -395,6 +508,15 @@ def _close(actual: Any, wanted: Any, message: str) -> None:
     scale = max(1.0, float(np.abs(wanted).max(initial=0.0)))
     apart = float(np.abs(np.asarray(actual) - wanted).max(initial=0.0))
     _demand(apart <= 1e-5 * scale, f"{message}: {actual} instead of {wanted}, {apart:.2g} apart")
+
+
+def _equal(actual: np.ndarray, wanted: np.ndarray) -> bool:
+    """Equal to 1e-9 of max(1, |wanted|), with NaN and infinity at the same places."""
+    return bool(np.allclose(actual, wanted, rtol=1e-9, atol=1e-9, equal_nan=True))
+
+
+def _alike(actual: np.ndarray, wanted: np.ndarray, message: str) -> None:
+    _demand(_equal(actual, wanted), f"{message}: {actual} instead of {wanted}")
 
 
 def _within_bounds(metric: Metric, measured: float) -> None:
@@ -560,3 +682,34 @@ def _check_ties_of_a_comparison(metric: SpanMetric, example: Example, scores: np
         average,
         f"scores {scores} do not get the average over their orders",
     )
+
+
+def _populations() -> list[tuple[str, np.ndarray]]:
+    """Scores of texts of 1, 3 and 9 words by four seeds, which is what the lists of weights are made for."""
+    made = []
+    for count in (len(features) for features in _feature_lists()):
+        drawn = np.random.default_rng(count).standard_normal((4, count))
+        kinds = {
+            "drawn" if count > 1 else "one word": drawn,
+            "tied": np.round(drawn),
+            "equal seeds": np.repeat(drawn[:1], 4, axis=0),
+            "equal words": np.repeat(drawn[:, :1], count, axis=1),
+            "one constant seed": np.vstack([drawn[:3], np.zeros((1, count))]),
+        }
+        made += kinds.items()
+    return made
+
+
+def _draws(scores: np.ndarray) -> np.ndarray:
+    """The seeds as they are, draws of a bootstrap, and a draw that found one seed alone."""
+    seeds = len(scores)
+    drawn = np.random.default_rng(0).multinomial(seeds, np.full(seeds, 1 / seeds), size=5)
+    return np.vstack([np.ones(seeds), drawn, seeds * np.eye(seeds)[0]])
+
+
+def _pairs(count: Any) -> Any:
+    return count * (count - 1) / 2
+
+
+def _as_they_are(metric: PopulationMetric, scores: np.ndarray) -> np.ndarray:
+    return metric.terms(scores, np.ones((1, len(scores))))[0]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from attrimark_registry import Example, Model, ModelMetric, Unsupported
+from attrimark_registry import Encoded, Example, Model, ModelMetric, Splits, Unsupported
 from jaxtyping import Float
 from pydantic import Field
 
@@ -14,7 +14,10 @@ from .answers import answers
 
 
 class Accuracy(ModelMetric):
-    """1 where the model's label is the gold label, 0 where it is not, NaN where there is no gold label.
+    """1 where the model's label is the gold label, 0 where it is not.
+
+    NaN where there is no gold label, or the model cannot take the text (it is too long, say). Measured on the texts
+    that are explained, or on a whole `split`; on the `first` so many of them.
 
     The `constrained` answer is the most probable label. The `generated` one is the label in the first `most`
     tokens that a prompted model writes; an answer without a label is wrong (`parse-rate` says how many).
@@ -24,18 +27,62 @@ class Accuracy(ModelMetric):
 
     answer: Literal["constrained", "generated"] = "constrained"
     most: int = Field(16, ge=1, le=1000)
+    split: Literal["explained", "validation", "test"] = "explained"
+    first: int | None = Field(None, ge=1)
+
+    def texts(self, splits: Splits, explained: Sequence[Example]) -> Sequence[Example]:
+        """The first texts of the split.
+
+        Raises:
+            Unsupported: the dataset has no such split.
+        """
+        if self.split == "explained":
+            return explained[: self.first]
+        texts = splits.validation if self.split == "validation" else splits.test
+        if not texts:
+            raise Unsupported(f"the dataset has no {self.split} split to measure accuracy on")
+        return texts[: self.first]
 
     def measure(self, model: Model, examples: Sequence[Example]) -> Float[np.ndarray, " examples"]:
         """Right or wrong, one number an example.
 
         Raises:
-            Unsupported: the model decides between no labels, or writes no answers.
+            Unsupported: the model decides between no labels, writes no answers, or can take none of the texts.
         """
         if not model.labels:
             raise Unsupported("a model that decides between no labels has no accuracy")
+        rows = encodable(model, examples)
         if self.answer == "generated":
-            given = answers(model, examples, self.most)
+            given = answers(model, [examples[place] for place in rows], self.most)
         else:
-            given = [model.labels[best] for best in model.predict([model.encode(example) for example in examples])]
-        pairs = zip(given, examples, strict=True)
-        return np.array([np.nan if each.label is None else float(label == each.label) for label, each in pairs])
+            given = [model.labels[best] for best in predicted_by_length(model, list(rows.values()))]
+        right = np.full(len(examples), np.nan)
+        for place, label in zip(rows, given, strict=True):
+            if examples[place].label is not None:
+                right[place] = label == examples[place].label
+        return right
+
+
+def encodable(model: Model, examples: Sequence[Example]) -> dict[int, Encoded]:
+    """The rows of the texts that the model can take, by the text's place.
+
+    Raises:
+        Unsupported: it can take none of them; the reason is that of the first.
+    """
+    rows: dict[int, Encoded] = {}
+    refusals: list[Unsupported] = []
+    for place, example in enumerate(examples):
+        try:
+            rows[place] = model.encode(example)
+        except Unsupported as refusal:
+            refusals.append(refusal)
+    if refusals and not rows:
+        raise refusals[0]
+    return rows
+
+
+def predicted_by_length(model: Model, rows: Sequence[Encoded]) -> list[int]:
+    """The most probable label of each row, in the rows' order; computed by length, so that little is padding."""
+    order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
+    best = dict(zip(order, model.predict([rows[place] for place in order]), strict=True))
+    return [best[place] for place in range(len(rows))]
