@@ -1,0 +1,94 @@
+"""What attention methods share: the weights of each block, their gradients, and the rows that the head reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from attrimark_registry import Batch, Classifier, Model, Reading, Unsupported, at_least_float32
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .value_gradient import value
+
+# batch × heads × queries × keys, after the softmax: a query's weights sum to 1
+Attention = Float[Tensor, "batch heads tokens tokens"]
+
+
+def attentions(model: Model, batch: Batch) -> list[Attention]:
+    """The attention weights of each block, first to last, in float32 or better.
+
+    Raises:
+        Unsupported: the model is no encoder, or its blocks return no attention weights.
+    """
+    with _collected(model) as found, torch.no_grad():
+        model.outputs(batch)
+    return [at_least_float32(weights) for weights in _complete(model, found)]
+
+
+def attentions_and_gradients(model: Model, batch: Batch, reading: Reading) -> tuple[list[Attention], list[Attention]]:
+    """The attention weights of each block and ∂ value / ∂ weights, first block to last, in float32 or better.
+
+    Nothing is left on the network's parameters.
+
+    Raises:
+        Unsupported: as `attentions` does; the reading is a decision, which is flat wherever it does not jump.
+    """
+    if reading == "decision":
+        raise Unsupported("a decision has no gradient: explain the log-odds or the probability")
+    # parameters are frozen, so a graph begins at the embeddings or nowhere
+    embeddings = model.embed(batch).detach().requires_grad_(True)
+    with _collected(model) as found, torch.enable_grad():
+        total = value(model, batch, embeddings, reading).sum()
+    weights = _complete(model, found)
+    gradients = torch.autograd.grad(total, weights)
+    return [at_least_float32(each.detach()) for each in weights], [at_least_float32(each) for each in gradients]
+
+
+def rows_read(
+    model: Model, batch: Batch, matrix: Float[Tensor, "batch tokens tokens"]
+) -> Float[Tensor, "batch tokens"]:
+    """The row of the token that the head reads: the first; where it reads their mean, the mean of their rows."""
+    if not reads_mean(model):
+        return matrix[:, 0]
+    read = batch.attention_mask.to(matrix.dtype)
+    return torch.einsum("bq,bqk->bk", read, matrix) / read.sum(-1, keepdim=True)
+
+
+def reads_mean(model: Model) -> bool:
+    """Whether the head reads the mean over tokens, and not the first token."""
+    return getattr(model.network, "pooling", "first") == "mean"
+
+
+@contextmanager
+def _collected(model: Model) -> Iterator[dict[int, Tensor]]:
+    """The attention weights of a forward within, by the number of the block; attention is plain while it lasts."""
+    causal = any(getattr(module, "is_causal", False) for block in model.blocks() for module in block.modules())
+    if causal or not isinstance(model, Classifier):
+        raise Unsupported("attention methods explain encoders, whose head reads the first token or the mean of all")
+    found: dict[int, Tensor] = {}
+    hooks = [
+        module.register_forward_hook(partial(_keep_weights, found, place))
+        for place, block in enumerate(model.blocks())
+        for module in block.modules()
+    ]
+    try:
+        with model.eager():
+            yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _keep_weights(found: dict[int, Tensor], place: int, module: nn.Module, args: object, output: object) -> None:
+    # an attention module returns what it read and its weights, whatever it is called
+    if isinstance(output, tuple) and len(output) > 1 and isinstance(output[1], Tensor) and output[1].ndim == 4:
+        found.setdefault(place, output[1])
+
+
+def _complete(model: Model, found: dict[int, Tensor]) -> Sequence[Tensor]:
+    if len(found) != len(model.blocks()):
+        raise Unsupported(f"the blocks of {type(model.network).__name__} return no attention weights")
+    return [found[place] for place in range(len(found))]
