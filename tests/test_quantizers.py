@@ -3,10 +3,10 @@
 import pytest
 import torch
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
-from attrimark_plugins.quantizers.four_bit import rounded
+from attrimark_plugins.quantizers.four_bit import linear_layers, rounded
 from attrimark_plugins.quantizers.fp4 import Fp4
 from attrimark_plugins.quantizers.nf4 import Nf4
-from attrimark_registry import AttrimarkError, Example
+from attrimark_registry import AttrimarkError, Example, Unsupported
 
 from tests.references import four_bit as reference
 
@@ -29,6 +29,13 @@ def test_rounding_twice_is_rounding_once(code):
     torch.testing.assert_close(rounded(once, code, False), once, atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("shape", [(8, 40), (3, 7), (64, 64)])
+def test_double_quantization_moves_a_weight_by_no_more_than_its_scale_is_rounded(shape):
+    weight = torch.randn(shape, generator=torch.Generator().manual_seed(3))
+    gap = (rounded(weight, "nf4", True) - rounded(weight, "nf4", False)).abs().max()
+    assert gap <= 0.02 * weight.abs().max()
+
+
 def test_a_block_of_zeros_stays_zero():
     assert rounded(torch.zeros(2, 64), "nf4", False).abs().max() == 0
 
@@ -42,7 +49,7 @@ def test_the_error_on_normal_weights_is_the_known_one(code, error):
 
 @pytest.mark.parametrize("double_quant", [False, True])
 @pytest.mark.parametrize("plugin", [Fp4, Nf4])
-@pytest.mark.parametrize("source", [TinyEncoder(), TinyCausal()], ids=["encoder", "causal"])
+@pytest.mark.parametrize("source", [TinyEncoder(), TinyCausal(), TinyCausal(shape="gpt2")], ids=str)
 def test_both_backends_give_the_same_outputs_and_input_gradients(source, plugin, double_quant):
     model = source.load(LABELS, "cpu")
     found = []
@@ -87,3 +94,48 @@ def test_a_name_that_skips_nothing_is_refused():
 def test_flops_do_not_depend_on_the_storage():
     model = TinyEncoder().load(LABELS, "cpu")
     assert Nf4().quantize(model).flops(20) == model.flops(20)
+
+
+@pytest.mark.parametrize("backend", ["bitsandbytes", "fake"])
+@pytest.mark.parametrize(("double_quant", "bits"), [(False, 4.5), (True, 4.127)])
+@pytest.mark.parametrize("source", [TinyEncoder(), TinyCausal(shape="gpt2")], ids=str)
+def test_a_quantized_model_says_how_every_linear_weight_is_stored(source, backend, double_quant, bits):
+    model = source.load(LABELS, "cpu")
+    quantized = Fp4(backend=backend, double_quant=double_quant).quantize(model)
+    assert not model.packed
+    linear = {f"{name}.weight" for name, _ in linear_layers(model.network)}
+    assert quantized.packed.keys() == linear
+    assert linear < dict(quantized.network.named_parameters()).keys()
+    (packing,) = set(quantized.packed.values())
+    assert sum(packing) == pytest.approx(bits, abs=5e-4)
+
+
+def test_gpt2s_transposed_weights_are_quantized_as_those_of_linear_layers():
+    model = TinyCausal(shape="gpt2").load(LABELS, "cpu")
+    quantized = Nf4(backend="fake").quantize(model)
+    name = "transformer.h.0.attn.c_attn"
+    weight = model.network.get_submodule(name).weight.detach().T
+    assert torch.equal(quantized.network.get_submodule(name).weight, rounded(weight, "nf4", False))
+    assert quantized.flops(9) == model.flops(9)
+
+
+@pytest.mark.parametrize("backend", ["bitsandbytes", "fake"])
+def test_what_is_in_four_bits_is_not_rounded_again(backend):
+    model = TinyEncoder().load(LABELS, "cpu")
+    first = Fp4(skip=("head",), backend=backend).quantize(model)
+    both = Nf4(backend=backend).quantize(first)
+    added = both.packed.keys() - first.packed.keys()
+    assert added == {"head.dense.weight", "head.out_proj.weight"}
+    before = first.network.state_dict()
+    same = [
+        name for name, value in both.network.state_dict().items() if name in before and torch.equal(value, before[name])
+    ]
+    assert before.keys() - set(same) == added
+    with pytest.raises(Unsupported, match="in four bits already"):
+        Nf4(backend=backend).quantize(both)
+
+
+def test_quantizing_draws_nothing():
+    state = torch.random.get_rng_state()
+    Nf4().quantize(TinyEncoder().load(LABELS, "cpu"))
+    assert torch.equal(torch.random.get_rng_state(), state)

@@ -5,6 +5,7 @@ So that models and strategies differ in what they say they differ in, and never 
 
 from __future__ import annotations
 
+import copy
 import inspect
 from typing import TYPE_CHECKING, Literal
 
@@ -32,15 +33,23 @@ class Head(nn.Module):
         hidden = torch.tanh(self.dense(self.dropout(pooled)))
         return self.out_proj(self.dropout(hidden))
 
+    def redrawn(self) -> Head:
+        """A new head of the same sizes, drawn from torch's global generator."""
+        new = Head(self.dense.in_features, self.out_proj.out_features, self.dropout.p)
+        return new.to(self.out_proj.bias)  # a bias is never packed to four bits
+
 
 class EncoderWithHead(nn.Module):
     """Logits from the last hidden state of the first token, or from its mean over the tokens attended to.
 
-    The encoder's own pooler, where it has one, is not used.
+    The encoder's own pooler, where it has one, is left out.
     """
 
     def __init__(self, encoder: nn.Module, labels: int, pooling: Pooling = "first", dropout: float = 0.1) -> None:
         super().__init__()
+        if getattr(encoder, "pooler", None) is not None:
+            encoder = copy.copy(encoder)  # the encoder given keeps its pooler
+            encoder._modules = {**encoder._modules, "pooler": None}
         self.encoder = encoder
         self.pooling: Pooling = pooling
         self.head = Head(self.config.hidden_size, labels, dropout)

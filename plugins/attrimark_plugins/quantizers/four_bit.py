@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 import torch
-from attrimark_registry import AttrimarkError, Model
+from attrimark_registry import AttrimarkError, Model, Packing, Unsupported
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -20,10 +20,14 @@ Code = Literal["fp4", "nf4"]
 Backend = Literal["bitsandbytes", "fake"]
 
 BLOCK = 64  # weights a scale
+SCALES = 32 / BLOCK  # bits a weight
+DOUBLE_SCALES = 8 / BLOCK + 32 / (BLOCK * 256)  # eight bits each, and one scale for 256 of them
 
 
 def in_four_bits(model: Model, code: Code, double_quant: bool, skip: Sequence[str], backend: Backend) -> Model:
-    """The model around a copy of its network whose linear layers are quantized.
+    """The model around a copy of its network whose linear layers are quantized, adapters first merged into them.
+
+    Layers that are in four bits already stay as they are.
 
     Args:
         double_quant: store the scales in eight bits too.
@@ -33,23 +37,30 @@ def in_four_bits(model: Model, code: Code, double_quant: bool, skip: Sequence[st
 
     Raises:
         AttrimarkError: bitsandbytes is not installed; a name in `skip` is no part of any linear layer's name.
+        Unsupported: no layer is left to quantize; an adapter was trained over quantized weights.
     """
+    # strategies quantize too (QLoRA), so that the two packages import each other
+    from attrimark_plugins.strategies.adapters import merged_model
+
     if find_spec("bitsandbytes") is None:
         raise AttrimarkError(f"{code} needs bitsandbytes: pip install 'attrimark[quant]'")
-    network = copy.deepcopy(model.network)
-    layers = dict(_linear_layers(network))
+    model = merged_model(model)
+    layers = dict(linear_layers(model.network))
     unknown = [part for part in skip if not any(part in name for name in layers)]
     if unknown:
         raise AttrimarkError(f"skip: no linear layer has {unknown[0]!r} in its name; there are {', '.join(layers)}")
-    for name, layer in layers.items():
-        if not any(part in name for part in skip):
-            made = (
-                _four_bit(layer, code, double_quant) if backend == "bitsandbytes" else _fake(layer, code, double_quant)
-            )
-            network.set_submodule(name, made)
+    left = [name for name in layers if f"{name}.weight" not in model.packed and not any(part in name for part in skip)]
+    if not left:
+        raise Unsupported(f"{code} finds no linear layer to quantize: all are skipped, or in four bits already")
+    # what is packed below need not be copied first: a large network would not fit twice
+    network = copy.deepcopy(model.network, {id(layers[name].weight): layers[name].weight for name in left})
+    make = _four_bit if backend == "bitsandbytes" else _fake
+    for name in left:
+        network.set_submodule(name, make(_untransposed(network.get_submodule(name)), code, double_quant))
     if backend == "bitsandbytes":
         network.is_loaded_in_4bit = True  # so that adapters are put on as 4-bit ones
-    return model.around(network)
+    packing = Packing(code=4.0, scales=DOUBLE_SCALES if double_quant else SCALES)
+    return model.around(network, {**model.packed, **{f"{name}.weight": packing for name in left}})
 
 
 def rounded(weight: Float[Tensor, "out in"], code: Code, double_quant: bool) -> Float[Tensor, "out in"]:
@@ -62,12 +73,24 @@ def rounded(weight: Float[Tensor, "out in"], code: Code, double_quant: bool) -> 
     return functional.dequantize_4bit(packed, state)
 
 
-def _linear_layers(network: nn.Module) -> Iterator[tuple[str, nn.Linear]]:
-    """Linear layers by name, but for one whose weight is the embedding table: packed, it would be no table."""
+def linear_layers(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Layers not yet packed, by name, but for one whose weight is the embedding table: packed, it would be no table."""
     embeddings = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
     for name, module in network.named_modules():
-        if type(module) is nn.Linear and id(module.weight) not in embeddings:
+        plain = type(module) is nn.Linear or type(module).__name__ == "Conv1D"
+        if plain and id(module.weight) not in embeddings:
             yield name, module
+
+
+def _untransposed(layer: Any) -> nn.Linear:
+    """The layer as a plain linear one: GPT-2 stores its weights transposed."""
+    if isinstance(layer, nn.Linear):
+        return layer
+    rows, columns = layer.weight.shape
+    with torch.device("meta"):
+        plain = nn.Linear(rows, columns)
+    plain.weight, plain.bias = nn.Parameter(layer.weight.detach().T.contiguous()), layer.bias
+    return plain.train(layer.training)
 
 
 def _fake(layer: nn.Linear, code: Code, double_quant: bool) -> nn.Linear:
@@ -78,17 +101,21 @@ def _fake(layer: nn.Linear, code: Code, double_quant: bool) -> nn.Linear:
 
 
 def _four_bit(layer: nn.Linear, code: Code, double_quant: bool) -> nn.Module:
-    from bitsandbytes.nn.modules import Linear4bit
+    from bitsandbytes.nn import modules
 
-    made: Any = Linear4bit(
+    library: Any = modules  # its parameters are made by `__new__`, which no checker follows
+    made: Any = library.Linear4bit(
         layer.in_features,
         layer.out_features,
         bias=layer.bias is not None,
         compute_dtype=torch.float32,
-        compress_statistics=double_quant,
-        quant_type=code,
+        device="meta",  # without weights of its own, which would be drawn
     )
-    made.load_state_dict(layer.state_dict())
+    # from float32: the gradient's weights are rounded to what they were packed from, the output's are not
+    made.weight = library.Params4bit(
+        layer.weight.detach().float(), compress_statistics=double_quant, quant_type=code, blocksize=BLOCK, module=made
+    )
+    made.bias = layer.bias
     made = made.to(layer.weight.device)  # here the weights are packed
     # the packed layout of AVX512-BF16 machines has no gradient
     made.support_avx512bf16_for_cpu = False

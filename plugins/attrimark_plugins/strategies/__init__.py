@@ -4,9 +4,11 @@ from attrimark_registry import Strategy, hookimpl
 
 from .frozen import Frozen
 from .full import Full
+from .lora import Lora
 from .none import NoTraining
+from .qlora import QLora
 
 
 @hookimpl
 def register_strategies() -> list[type[Strategy]]:
-    return [NoTraining, Frozen, Full]
+    return [NoTraining, Frozen, Full, Lora, QLora]

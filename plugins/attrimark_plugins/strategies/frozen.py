@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from attrimark_registry import Classifier, Encoded, Example, Model, Strategy
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from attrimark_plugins.models.encoder_with_head import EncoderWithHead, Head
 
-from .training import classifier_with_head, labelled_rows, optimizer, seeded
+from .heads import train_heads
+from .training import classifier_with_head, fine_tuned, gold_rows, seeded
 
 
 class Frozen(Strategy):
     """The encoder stays as it is; each seed trains a new head on features that are computed once.
 
-    The models of all seeds share the encoder's tensors with the model given.
+    The heads of all seeds are trained together. Their models share the encoder's tensors with the model given.
     """
 
     name = "frozen"
+    version = "2"
+    together: ClassVar[bool] = True
 
     epochs: int = Field(default=20, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -38,27 +42,22 @@ class Frozen(Strategy):
             AttrimarkError: no example can be trained on.
         """
         classifier, network = classifier_with_head(model, self.name)
-        rows, labels = labelled_rows(model, train)
-        features = pooled_features(classifier, network, rows)
-        gold = torch.tensor(labels, device=model.device)
-        tuned: list[Model] = []
-        for seed in seeds:
-            with seeded(seed, model.device):
-                head = self._train(features, gold, len(model.labels))
-            tuned.append(Classifier(_with_head(network, head), model.tokenizer, model.labels, pretrained=model))
-        return tuned
+        rows = gold_rows(model, train)
+        gold = torch.tensor([row.target.chosen[0] for row in rows if row.target], device=model.device)
+        heads = train_heads(
+            pooled_features(classifier, network, rows),
+            gold,
+            len(model.labels),
+            seeds,
+            **self.model_dump(),
+        )
+        return [_with_head(model, network, head) for head in heads]
 
-    def _train(self, features: Float[Tensor, "texts dim"], gold: Int[Tensor, " texts"], labels: int) -> Head:
-        head = Head(features.shape[1], labels, self.dropout).to(features.device)
-        adamw = optimizer(head, self.learning_rate, self.weight_decay)
-        for _ in range(self.epochs):
-            for batch in torch.randperm(len(features)).to(features.device).split(self.batch_size):
-                loss = nn.functional.cross_entropy(head(features[batch]), gold[batch])
-                adamw.zero_grad()
-                loss.backward()
-                adamw.step()
-        head.zero_grad()
-        return head.eval()
+    def blank(self, model: Model) -> Model:
+        _, network = classifier_with_head(model, self.name)
+        with seeded(0, model.device):
+            head = Head(network.config.hidden_size, len(model.labels), self.dropout).to(model.device)
+        return _with_head(model, network, head)
 
 
 def pooled_features(
@@ -81,9 +80,9 @@ def pooled_features(
     return torch.cat(features)[places]
 
 
-def _with_head(network: EncoderWithHead, head: Head) -> EncoderWithHead:
-    """A copy whose encoder has modules of its own, and tensors shared with the original."""
+def _with_head(model: Model, network: EncoderWithHead, head: Head) -> Model:
+    """A model whose encoder has modules of its own, and tensors shared with the original."""
     shared = {id(tensor): tensor for tensor in (*network.encoder.parameters(), *network.encoder.buffers())}
     new = copy.deepcopy(network, shared)
     new.head = head
-    return new.eval()
+    return fine_tuned(model, new.eval(), (f"head.{name}" for name, _ in head.named_parameters()))
