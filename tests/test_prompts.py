@@ -1,9 +1,19 @@
 """Prompts: the text is found by offsets, pairs fill two slots, and something is always left to continue from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
+from attrimark.attribute import attribute
+from attrimark.measure import measure_model
+from attrimark.prepare import prepare
+from attrimark_plugins.methods.leave_one_out import LeaveOneOut
+from attrimark_plugins.metrics.accuracy import Accuracy
+from attrimark_plugins.metrics.average_precision import AveragePrecision
+from attrimark_plugins.metrics.parse_rate import ParseRate
 from attrimark_plugins.models.tiny import TinyCausal, TinyWriter
-from attrimark_registry import AttrimarkError, Example, PromptClassifier, Unsupported, Writer
+from attrimark_registry import AttrimarkError, Example, PromptClassifier, Span, Splits, Unsupported, Writer
 
 LABELS = ("negative", "positive")
 
@@ -61,6 +71,14 @@ def test_an_empty_text_still_has_a_value(shape):
     np.testing.assert_allclose(alone.detach(), together.detach(), atol=1e-5)
 
 
+def test_labels_of_which_one_begins_the_other_are_refused_until_their_answers_differ(tiny):
+    labels = ("good", "good film")
+    with pytest.raises(AttrimarkError, match="'good' and 'good film' cannot be told apart"):
+        PromptClassifier(tiny.network, tiny.tokenizer, labels, "{text}:")
+    answers = {"good": " yes", "good film": " no"}
+    PromptClassifier(tiny.network, tiny.tokenizer, labels, "{text}:", answers=answers)
+
+
 @pytest.mark.parametrize(
     ("written", "label"),
     [(" positive", "positive"), ("'Negative'.", "negative"), ("It is quite positive", "positive"),
@@ -68,6 +86,151 @@ def test_an_empty_text_still_has_a_value(shape):
 )  # fmt: skip
 def test_an_answer_is_parsed_by_its_first_words(tiny, written, label):
     assert tiny.parse(written) == label
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [(" 1", "positive"), ("-1.", "negative"), ("positive", None), ("10", None), ("so good!", "fine")],
+)
+def test_an_answer_is_parsed_as_what_stands_for_the_label(tiny, written, label):
+    answers = {"negative": " -1", "positive": " 1", "fine": " so good!"}
+    model = PromptClassifier(tiny.network, tiny.tokenizer, (*LABELS, "fine"), "{text}:", answers=answers)
+    assert model.parse(written) == label
+
+
+def test_of_two_answers_at_one_place_the_longer_one_was_written(tiny):
+    labels = ("not bad", "not bad at all", "bad")
+    answers = {"not bad": " not bad.", "not bad at all": " not bad at all", "bad": " bad"}
+    model = PromptClassifier(tiny.network, tiny.tokenizer, labels, "{text}:", answers=answers)
+    assert model.parse("not bad at all") == "not bad at all"
+    assert model.parse("not bad. At") == "not bad"
+    assert model.parse("bad") == "bad"
+
+
+def test_answers_that_never_parse_are_wrong_and_counted():
+    """A random network writes no label, however it decides between them."""
+    model = TinyCausal().load(LABELS, "cpu")
+    examples = [Example(str(place), (text,), "positive") for place, text in enumerate(("a good film", "dull"))]
+    with model.active():
+        prepared = prepare(model, examples, "predicted", "word")
+        rate, right, decided = (
+            [each.value for each in measure_model(prepared, metric, Splits(LABELS, test=tuple(examples)))]
+            for metric in (ParseRate(), Accuracy(answer="generated"), Accuracy())
+        )
+    assert rate == right == [0.0, 0.0]
+    assert decided == [float(row.target.chosen == (1,)) for row in prepared.rows]
+
+
+@pytest.mark.parametrize("shape", ["llama", "mistral", "gpt2"])
+def test_special_tokens_in_a_text_are_features_and_told(shape):
+    model = TinyCausal(shape=shape).load(LABELS, "cpu")
+    end = model.tokenizer.eos_token
+    row = model.encode(Example("special", (f"{end} {end}",)))
+    assert "special-tokens" in row.flags
+    assert [feature.text for feature in row.features] == [end, end]
+    assert [row.feature_of[place] for place in np.flatnonzero(row.ids == model.tokenizer.eos_token_id)] == [0, 1]
+    assert "special-tokens" not in model.encode(Example("plain", ("a good film 🎬",))).flags
+    with model.active():
+        made = attribute(prepare(model, [row.example], "predicted", "word"), LeaveOneOut())
+    assert np.isfinite(made.explained[0].scores).all()
+
+
+@pytest.mark.parametrize("source", [TinyCausal(positions=32), TinyWriter(positions=32)], ids=lambda source: source.name)
+def test_a_text_too_long_is_left_out_with_its_length(source):
+    model = source.load(LABELS, "cpu")
+    texts = [Example("long", ("a good film " * 9,)), Example("short", ("dull",))]
+    with model.active():
+        prepared = prepare(model, texts, "predicted", "word")
+    assert [row.example.id for row in prepared.rows] == ["short"]
+    assert "tokens and the model takes 32: shorten or split it" in prepared.left_out["long"]
+
+
+def test_the_answer_must_fit_too(tiny):
+    row = tiny.encode(Example("fits", ("a good film",)))
+    answer = max(len(tail) for tail in tiny.tails(row)) + 1
+    exact = TinyCausal(positions=len(row) + answer).load(LABELS, "cpu")
+    assert len(exact.encode(row.example)) == len(row)
+    with pytest.raises(Unsupported, match=f"has {len(row) + answer} tokens and the model takes"):
+        TinyCausal(positions=len(row) + answer - 1).load(LABELS, "cpu").encode(row.example)
+
+
+# The whole prompt as features
+
+PROMPT = "Is this film good? {text}. Say so:"
+RATED = Example("rated", ("a good film",), "positive", spans=(Span(0, 2, 6, "rationale"),))
+
+
+def whole(tiny, prompt=PROMPT, **options):
+    return PromptClassifier(tiny.network, tiny.tokenizer, LABELS, prompt, features="prompt", **options)
+
+
+@pytest.mark.parametrize("shape", ["llama", "mistral", "gpt2"])
+def test_the_whole_prompt_is_the_same_row_with_more_features(shape):
+    tiny = TinyCausal(shape=shape, prompt=PROMPT).load(LABELS, "cpu")
+    row, narrow = whole(tiny).encode(RATED), tiny.encode(RATED)
+    assert list(row.ids[-len(narrow) :]) == list(narrow.ids)
+    assert " ".join(feature.text for feature in row.features) == "Is this film good? a good film. Say so:"
+    assert len(row) - len(narrow) == ("begin-token-added" in row.flags)
+    protected = np.flatnonzero(row.feature_of < 0)
+    assert list(protected) == [0]  # the token that begins the text
+    assert row.example.label == RATED.label
+
+
+def test_what_is_known_of_the_text_moves_with_it(tiny):
+    model = whole(tiny)
+    example = model.encode(RATED).example
+    (text,) = example.segments
+    assert [(text[span.start : span.end], span.kind) for span in example.spans] == [
+        ("good", "rationale"),
+        ("a good film", "text"),
+    ]
+    with model.active():
+        (made,) = attribute(prepare(model, [RATED], "predicted", "word"), LeaveOneOut()).explained
+    best = replace(made, scores=np.array([feature.text == "good" for feature in made.features], dtype=np.float32))
+    assert AveragePrecision().compare(best, best.example) == 1.0
+
+
+def test_a_pair_is_written_out_with_the_spans_of_both(tiny):
+    model = whole(tiny, "{text} so {text2}?")
+    spans = (Span(0, 3, 8, "rationale"), Span(1, 6, 9, "rationale"))
+    example = model.encode(Example("pair", ("It rains", "It is wet"), spans=spans)).example
+    assert example.segments == ("It rains so It is wet?",)
+    found = [example.segments[0][span.start : span.end] for span in example.spans]
+    assert found == ["rains", "wet", "It rains", "It is wet"]
+    with pytest.raises(Unsupported, match="1 segments for 2 slots"):
+        model.encode(Example("single", ("alone",)))
+
+
+def test_a_prompt_is_filled_once(tiny):
+    """Metrics of the model alone encode the examples of its rows once more."""
+    model = whole(tiny)
+    row = model.encode(RATED)
+    again = model.encode(row.example)
+    assert again.example is row.example
+    assert list(again.ids) == list(row.ids)
+
+
+def test_an_empty_text_is_refused_in_a_prompt_too(tiny):
+    with pytest.raises(Unsupported, match="the text is empty"):
+        whole(tiny).encode(Example("empty", (" ",)))
+
+
+def test_a_chat_template_is_no_feature(tiny):
+    tiny.tokenizer.chat_template = "{% for m in messages %}USER {{ m['content'] }} END{% endfor %} BOT"
+    model = whole(tiny, chat=True)
+    row = model.encode(RATED)
+    kept = model.remove(row, np.zeros(len(row.features), dtype=bool), "delete")
+    assert model.tokenizer.decode(kept.ids).split() == ["USER", "END", "BOT"]
+    assert list(row.ids) == list(PromptClassifier(tiny.network, tiny.tokenizer, LABELS, PROMPT, True).encode(RATED).ids)
+
+
+def test_both_choices_of_features_decide_alike(tiny):
+    narrow, wide = (TinyCausal(prompt=PROMPT, features=each).load(LABELS, "cpu") for each in ("text", "prompt"))
+    values = []
+    for model in (narrow, wide):
+        with model.active(), torch.no_grad():
+            values.append(model.outputs(model.collate([model.encode(RATED)])))
+    torch.testing.assert_close(*values, rtol=0, atol=0)
 
 
 def test_a_writer_explains_what_it_writes():

@@ -159,6 +159,23 @@ def derived(reference: str, name: str, make: Callable[[Path, Path], None]) -> Pa
     return slot
 
 
+def made(name: str, key: str, make: Callable[[Path], None]) -> Path:
+    """A directory made once from nothing but a recipe, and kept: weights that were trained here.
+
+    Args:
+        key: identifies everything that `make` depends on.
+        make: fills an empty directory.
+
+    Raises:
+        AttrimarkError: the copy that was kept is altered.
+    """
+    slot = cache() / "made" / f"{name}-{key}"
+    if not (slot / _MANIFEST).exists():
+        _fill(slot, make)
+    _verify(slot)
+    return slot
+
+
 def cache() -> Path:
     """The cache directory; it may not exist yet."""
     chosen = os.environ.get("ATTRIMARK_CACHE")
@@ -224,7 +241,9 @@ def _from_hub(asset: Reference, offline: bool) -> Path:
         )
     except OSError as error:  # the client's own errors are kinds of OSError too
         remedy = "fetch it once with a network" if offline else "check the name, the revision, the network and access"
-        raise AttrimarkError(f"{asset} could not be had: {remedy}\n{error}") from error
+        raise AttrimarkError(
+            f"{asset} could not be had: {remedy}, or refer to a copy on this machine as path:DIRECTORY\n{error}"
+        ) from error
 
 
 def _from_index(asset: Reference, target: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,9 +13,10 @@ from torch import Tensor
 from .encoding import PROTECTED, Batch
 from .errors import AttrimarkError, Unsupported
 from .reading import at_least_float32
-from .text import Example
+from .text import Example, Span
 
 SLOTS = ("{text}", "{text2}")  # the second one is for pairs
+TEXT = "text"  # the kind of span that says where the text stands in a filled prompt
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,13 @@ class Prompt:
         Raises:
             Unsupported: the example has more or fewer segments than the prompt has slots.
         """
-        if len(example.segments) != len(self.pieces) - 1:
-            raise Unsupported(
-                f"example {example.id}: {len(example.segments)} segments for {len(self.pieces) - 1} slots of the prompt"
-            )
-        filled, spans = self.pieces[0], []
-        for segment, after in zip(example.segments, self.pieces[1:], strict=True):
-            spans.append((len(filled), len(filled) + len(segment)))
-            filled += segment + after
+        filled, spans = _filled(self.pieces, example)
         encoding = self._encode(filled, return_offsets_mapping=True)
         placed = [_place(token, spans, filled) for token in encoding["offset_mapping"]]
         ids, places = list(encoding["input_ids"]), [place for place, _ in placed]
         flags = ["straddles"] if any(straddling for _, straddling in placed) else []
+        if self._marks & {token for token, place in zip(ids, places, strict=True) if place[0] != PROTECTED}:
+            flags.append("special-tokens")
         if all(segment != PROTECTED for segment, _, _ in places):
             # something must be left to continue from when every feature is removed
             ids, places = [self._begin(), *ids], [(PROTECTED, 0, 0), *places]
@@ -78,6 +74,11 @@ class Prompt:
         """At most `most` tokens of greedy continuation of each row, up to the end-of-text token."""
         with torch.no_grad():
             return greedy(network, batch, most, self.tokenizer.eos_token_id)
+
+    @property
+    def _marks(self) -> set[int]:
+        """Special tokens that a text has no business to hold: all but the one for what is unknown."""
+        return set(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}
 
     def _begin(self) -> int:
         for token in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id):
@@ -104,6 +105,42 @@ def split_prompt(prompt: str) -> tuple[str, ...]:
         before, rest = rest.split(slot)
         pieces.append(before)
     return (*pieces, rest)
+
+
+def written_out(example: Example, pieces: Sequence[str]) -> Example:
+    """The filled prompt as an example of one segment, with its spans moved along and the text marked by a span.
+
+    An example that is marked so was filled before and comes back as it is.
+
+    Raises:
+        Unsupported: the text is empty; the example has more or fewer segments than the prompt has slots.
+    """
+    marked = any(span.kind == TEXT for span in example.spans)
+    if marked and example.text.startswith(pieces[0]) and example.text.endswith(pieces[-1]):
+        return example
+    if not "".join(example.segments).strip():
+        raise Unsupported(f"example {example.id}: the text is empty, so there is nothing to explain")
+    filled, places = _filled(pieces, example)
+    starts = [start for start, _ in places]
+    moved = [
+        replace(span, segment=0, start=starts[span.segment] + span.start, end=starts[span.segment] + span.end)
+        for span in example.spans
+    ]
+    texts = [Span(0, start, end, TEXT) for start, end in places]
+    return replace(example, segments=(filled,), spans=(*moved, *texts))
+
+
+def _filled(pieces: Sequence[str], example: Example) -> tuple[str, list[tuple[int, int]]]:
+    """The prompt with the example's segments in its slots, and the characters at which each stands."""
+    if len(example.segments) != len(pieces) - 1:
+        raise Unsupported(
+            f"example {example.id}: {len(example.segments)} segments for {len(pieces) - 1} slots of the prompt"
+        )
+    filled, spans = pieces[0], []
+    for segment, after in zip(example.segments, pieces[1:], strict=True):
+        spans.append((len(filled), len(filled) + len(segment)))
+        filled += segment + after
+    return filled, spans
 
 
 def as_chat(tokenizer: Any, prompt: str) -> str:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, Literal, final
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .causal import Prompt, log_probabilities
+from .causal import SLOTS, Prompt, log_probabilities, split_prompt, written_out
 from .encoding import Batch, Encoded, Target
 from .errors import AttrimarkError
 from .model import Model
 from .reading import Reading, read_labels
+from .scoring_tree import ScoringTree
 from .text import Example, Granularity
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+Scored = Literal["text", "prompt"]
 
 
 @final
@@ -32,6 +36,9 @@ class PromptClassifier(Model):
         prompt: holds `{text}` where the text goes; everything around it is protected.
         chat: fill the prompt into the tokenizer's chat template, as a user's turn.
         answers: what is written for each label; by default the label, after a space where there is no template.
+        features: what is scored: the text alone, or the whole prompt that it stands in. A row's example is then the
+            filled prompt, where a span of the kind "text" says where the text is; only what the tokenizer and its
+            chat template put around the prompt is protected.
 
     Raises:
         AttrimarkError: a prompt without its slot; two answers of which one is the other or begins it.
@@ -48,9 +55,12 @@ class PromptClassifier(Model):
         chat: bool = False,
         answers: Mapping[str, str] | None = None,
         pretrained: Model | None = None,
+        features: Scored = "text",
     ) -> None:
         super().__init__(network, tokenizer, labels, pretrained)
         self.prompt = Prompt.of(tokenizer, prompt, chat)
+        self._around = split_prompt(prompt) if features == "prompt" else None
+        self._filled = self.prompt if features == "text" else Prompt.of(tokenizer, SLOTS[0], chat)
         self.answers = dict(answers or {label: label if chat else f" {label}" for label in labels})
         if set(self.answers) != set(self.labels):
             raise AttrimarkError(f"answers are needed for exactly these labels: {', '.join(self.labels)}")
@@ -59,7 +69,9 @@ class PromptClassifier(Model):
         self._tails = _longest_tails(self._written)
 
     def encode(self, example: Example, granularity: Granularity = "word") -> Encoded:
-        ids, places, flags = self.prompt.fill(example)
+        if self._around is not None:
+            example = written_out(example, self._around)
+        ids, places, flags = self._filled.fill(example)
         self._fits(len(ids) + max(map(len, self._written)))
         return self._row(example, ids, [0] * len(ids), places, granularity, flags=flags)
 
@@ -90,6 +102,9 @@ class PromptClassifier(Model):
             scores.append(sum(steps[:, tail, place, token].double() for place, token in enumerate(ids)))
         return torch.stack(scores, dim=-1)  # pyright: ignore[reportArgumentType]
 
+    def scoring_tree(self, rows: Sequence[Encoded]) -> ScoringTree:
+        return ScoringTree(self, rows, [self._written] * len(rows), lambda texts: np.array([*map(np.sum, texts)]))
+
     def value(
         self, outputs: Float[Tensor, "batch outputs"], targets: Sequence[Target], reading: Reading
     ) -> Float[Tensor, " batch"]:
@@ -100,11 +115,18 @@ class PromptClassifier(Model):
         return [self.tokenizer.decode(ids, skip_special_tokens=True) for ids in written]
 
     def parse(self, written: str, words: int = 5) -> str | None:
-        """The label that stands first, as a whole word of any case, among the first words written; else None."""
+        """The label whose answer stands first, in words of any case, among the first words written; else None.
+
+        Of two answers that begin at one place the longer one was written.
+        """
         start = " ".join(written.split()[:words])
-        found = {label: re.search(rf"\b{re.escape(label)}\b", start, re.IGNORECASE) for label in self.labels}
-        places = {label: match.start() for label, match in found.items() if match}
-        return min(places, key=lambda label: places[label]) if places else None
+        found: dict[str, tuple[int, int]] = {}
+        for label in self.labels:
+            answer = " ".join(self.answers[label].split())
+            match = re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", start, re.IGNORECASE)
+            if match:
+                found[label] = match.start(), -len(answer)
+        return min(found, key=lambda label: found[label]) if found else None
 
 
 def _refuse_prefixes(written: Mapping[str, tuple[int, ...]]) -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import hashlib
-import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from attrimark_registry import AttrimarkError, Dataset, Example, Span, Splits
 from pydantic import Field, Strict, model_validator
 
+from .rows import Row, rows_of
+
 SplitName = Literal["train", "validation", "test"]
-Row = Mapping[str, Any]
 
 
 def share(seed: int, *key: str) -> float:
@@ -75,7 +74,10 @@ class TextFile(Dataset):
                 missing column, a text that is no text, an unknown label or split, an id that stands twice, a
                 rationale outside of its text. The message names the file and the line.
         """
-        rows = list(_rows(Path(self.path)))
+        return self.sort_out(list(rows_of(Path(self.path))))
+
+    def sort_out(self, rows: Sequence[tuple[str, Row]]) -> Splits:
+        """The examples of rows that were read already; raises as `load`."""
         self._check_columns(rows)
         found: dict[SplitName, list[Example]] = {"train": [], "validation": [], "test": []}
         lines: dict[str, str] = {}
@@ -156,61 +158,3 @@ class TextFile(Dataset):
                 lengths = " and ".join(f"{len(text)} characters" for text in segments)
                 raise AttrimarkError(f"{where}: the rationale {place} lies outside of the text ({lengths})")
             yield Span(segment, start, end, "rationale")
-
-
-def _rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """Each row, and where it stands (`file:line`)."""
-    ending = path.suffix.lower()
-    if ending not in (".jsonl", ".csv", ".tsv"):
-        raise AttrimarkError(f"{path}: the file's ending must be .jsonl, .csv or .tsv")
-    text = _text(path)
-    if ending == ".jsonl":
-        yield from _json_rows(path, text)
-        return
-    quoting = csv.QUOTE_NONE if ending == ".tsv" else csv.QUOTE_MINIMAL
-    table = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter="\t" if ending == ".tsv" else ",",
-        quoting=quoting,
-        strict=True,
-    )
-    try:
-        header = next(table, [])
-        begun = table.line_num + 1
-        for fields in table:
-            where, begun = f"{path}:{begun}", table.line_num + 1
-            if not fields:
-                continue
-            if len(fields) != len(header):
-                raise AttrimarkError(f"{where}: {len(fields)} fields under a header of {len(header)}")
-            yield where, dict(zip(header, fields, strict=True))
-    except csv.Error as error:
-        raise AttrimarkError(f"{path}:{table.line_num}: {error}") from error
-
-
-def _json_rows(path: Path, text: str) -> Iterator[tuple[str, Row]]:
-    # not splitlines: a text may hold U+2028 and other line ends that JSON does not escape
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise AttrimarkError(f"{path}:{number}: not JSON: {error.msg} (column {error.colno})") from error
-        if not isinstance(row, dict):
-            raise AttrimarkError(f"{path}:{number}: a line must be a JSON object with a key for each column")
-        yield f"{path}:{number}", row
-
-
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise AttrimarkError(f"cannot read {path.absolute()}: {error.strerror}") from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise AttrimarkError(
-            f"{path}:{line}: not UTF-8 (byte {content[error.start]:#04x}): save it as UTF-8"
-        ) from error

@@ -2,12 +2,26 @@
 
 from attrimark_registry import ModelSource, hookimpl
 
+from .camembert import Camembert
+from .camembert_tiny import CamembertTiny
 from .hub import HubCausal, HubClassifier
 from .minilm import Minilm
+from .mistral import Mistral
 from .smollm2 import Smollm2
 from .tiny import TinyCausal, TinyEncoder, TinyWriter
 
 
 @hookimpl
 def register_models() -> list[type[ModelSource]]:
-    return [Minilm, Smollm2, HubClassifier, HubCausal, TinyEncoder, TinyCausal, TinyWriter]
+    return [
+        Minilm,
+        Camembert,
+        Smollm2,
+        Mistral,
+        HubClassifier,
+        HubCausal,
+        CamembertTiny,
+        TinyEncoder,
+        TinyCausal,
+        TinyWriter,
+    ]

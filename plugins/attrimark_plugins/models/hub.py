@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from attrimark_registry import AttrimarkError, Classifier, ModelSource, PromptClassifier, fetch
 from attrimark_registry.assets import Reference, file_hash
+from attrimark_registry.prompt_classifier import Scored
 from torch import nn
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class HubClassifier(ModelSource):
         """
         from transformers import AutoModelForSequenceClassification
 
-        network, tokenizer = _saved(AutoModelForSequenceClassification, self.reference)
+        network, tokenizer = saved(AutoModelForSequenceClassification, self.reference)
         order = self._order(network.config.id2label, labels)
         if order != sorted(order):
             _reorder(network, order)
@@ -82,6 +83,7 @@ class HubCausal(ModelSource):
         prompt: holds `{text}` where the text goes.
         chat: fill the prompt into the tokenizer's chat template.
         answers: what is written for each label; by default the label.
+        features: what is scored: the text, or the whole prompt.
     """
 
     name = "hub-causal"
@@ -91,6 +93,7 @@ class HubCausal(ModelSource):
     prompt: str = SENTIMENT_PROMPT
     chat: bool = False
     answers: dict[str, str] | None = None
+    features: Scored = "text"
 
     def load(self, labels: Sequence[str], device: str) -> PromptClassifier:
         """The model.
@@ -100,8 +103,16 @@ class HubCausal(ModelSource):
         """
         from transformers import AutoModelForCausalLM
 
-        network, tokenizer = _saved(AutoModelForCausalLM, self.reference)
-        return PromptClassifier(network.to(device).eval(), tokenizer, labels, self.prompt, self.chat, self.answers)
+        network, tokenizer = saved(AutoModelForCausalLM, self.reference)
+        return PromptClassifier(
+            network.to(device).eval(),
+            tokenizer,
+            labels,
+            self.prompt,
+            self.chat,
+            self.answers,
+            features=self.features,
+        )
 
     def fingerprint(self) -> str:
         return _fingerprint(self, self.reference)
@@ -123,8 +134,10 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def load_saved(kind: Any, folder: Path, **options: Any) -> tuple[Any, PreTrainedTokenizerBase, list[str]]:
-    """Network (float32) and tokenizer of a directory, and the names of the weights that it lacks.
+def load_saved(
+    kind: Any, folder: Path, dtype: torch.dtype = torch.float32, **options: Any
+) -> tuple[Any, PreTrainedTokenizerBase, list[str]]:
+    """Network and tokenizer of a directory, and the names of the weights that it lacks.
 
     Args:
         kind: one of the Auto classes of transformers.
@@ -136,20 +149,24 @@ def load_saved(kind: Any, folder: Path, **options: Any) -> tuple[Any, PreTrained
     with quiet():
         tokenizer = AutoTokenizer.from_pretrained(folder, **trust)
         network, report = kind.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **trust, **options
+            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **trust, **options
         )
     return network, tokenizer, sorted(report["missing_keys"])
 
 
-def _saved(kind: Any, reference: str) -> tuple[Any, PreTrainedTokenizerBase]:
-    """Network and tokenizer, complete."""
+def saved(kind: Any, reference: str, dtype: torch.dtype = torch.float32) -> tuple[Any, PreTrainedTokenizerBase]:
+    """Network and tokenizer, complete.
+
+    Raises:
+        AttrimarkError: they cannot be fetched or read, are pickled, or weights are missing.
+    """
     from safetensors import SafetensorError
 
     folder = fetch(reference)
     if not any(folder.glob("*.safetensors")):
         raise AttrimarkError(f"{reference} holds no safetensors weights; pickled ones are not loaded: convert them")
     try:
-        network, tokenizer, missing = load_saved(kind, folder)
+        network, tokenizer, missing = load_saved(kind, folder, dtype)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise AttrimarkError(f"{reference} could not be loaded: {error}") from error
     if missing:

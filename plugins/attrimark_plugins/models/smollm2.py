@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from attrimark_registry import ModelSource, PromptClassifier
 from attrimark_registry.assets import derived
+from attrimark_registry.prompt_classifier import Scored
 
 from .hub import SENTIMENT_PROMPT, load_saved, quiet
 
@@ -29,6 +30,7 @@ class Smollm2(ModelSource):
         prompt: holds `{text}` where the text goes.
         chat: fill the prompt into the model's chat template.
         answers: what is written for each label; by default the label.
+        features: what is scored: the text, or the whole prompt.
     """
 
     name = "smollm2"
@@ -38,6 +40,7 @@ class Smollm2(ModelSource):
     prompt: str = SENTIMENT_PROMPT
     chat: bool = False
     answers: dict[str, str] | None = None
+    features: Scored = "text"
 
     def load(self, labels: Sequence[str], device: str) -> PromptClassifier:
         """The model.
@@ -48,7 +51,15 @@ class Smollm2(ModelSource):
         from transformers import AutoModelForCausalLM
 
         network, tokenizer, _ = load_saved(AutoModelForCausalLM, derived(WEIGHTS, "smollm2-float32", convert))
-        return PromptClassifier(network.to(device).eval(), tokenizer, labels, self.prompt, self.chat, self.answers)
+        return PromptClassifier(
+            network.to(device).eval(),
+            tokenizer,
+            labels,
+            self.prompt,
+            self.chat,
+            self.answers,
+            features=self.features,
+        )
 
 
 def convert(gguf: Path, target: Path) -> None:

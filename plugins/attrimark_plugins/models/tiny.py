@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 from attrimark_registry import Classifier, ModelSource, PromptClassifier, Writer
+from attrimark_registry.prompt_classifier import Scored
 from pydantic import Field, model_validator
 
 from attrimark_plugins.datasets.planted import Language, corpus
@@ -84,6 +85,7 @@ class TinyCausal(ModelSource):
     positions: Positions = 128
     prompt: str = "Text: {text}\nLabel:"
     answers: dict[str, str] | None = None  # what is written for each label; by default the label, after a space
+    features: Scored = "text"  # what is scored: the text, or the whole prompt
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> TinyCausal:
@@ -92,7 +94,7 @@ class TinyCausal(ModelSource):
 
     def load(self, labels: Sequence[str], device: str) -> PromptClassifier:
         network, tokenizer = _causal(self, device)
-        return PromptClassifier(network, tokenizer, labels, self.prompt, answers=self.answers)
+        return PromptClassifier(network, tokenizer, labels, self.prompt, answers=self.answers, features=self.features)
 
 
 class TinyWriter(ModelSource):

@@ -50,11 +50,11 @@ def wordpiece(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
     )
 
 
-def unigram(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
+def unigram(corpus: Sequence[str], longest: int, pieces: int = PIECES) -> PreTrainedTokenizerFast:
     """CamemBERT's shape: the most probable cut into pieces, where `▁` begins a word; padding has the id 1."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-    learned, merges = _learn(corpus)
+    learned, merges = _learn(corpus, pieces)
     reader = Tokenizer(models.BPE(_numbered(learned), merges))
     reader.pre_tokenizer = pre_tokenizers.Metaspace()  # pyright: ignore[reportAttributeAccessIssue]
     counts = Counter(piece for text in corpus for piece in reader.encode(text).tokens)
@@ -115,7 +115,7 @@ def llama2_bpe(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
     return _fast(tokenizer, longest, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
 
 
-def _learn(corpus: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+def _learn(corpus: Sequence[str], pieces: int = PIECES) -> tuple[list[str], list[tuple[str, str]]]:
     """Pieces of words in the order in which they were merged, and the merges."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
@@ -123,7 +123,7 @@ def _learn(corpus: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # pyright: ignore[reportAttributeAccessIssue]
         [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()]
     )
-    tokenizer.train_from_iterator(corpus, trainers.BpeTrainer(vocab_size=PIECES, show_progress=False))
+    tokenizer.train_from_iterator(corpus, trainers.BpeTrainer(vocab_size=pieces, show_progress=False))
     model = json.loads(tokenizer.to_str())["model"]
     return sorted(model["vocab"], key=model["vocab"].get), [tuple(merge) for merge in model["merges"]]
 

@@ -1,0 +1,64 @@
+"""Mistral-7B-Instruct-v0.2: an instruction-tuned language model of 7.2 billion parameters. Jiang et al., 2310.06825."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from attrimark_registry import ModelSource, PromptClassifier
+from attrimark_registry.prompt_classifier import Scored
+
+from .hub import SENTIMENT_PROMPT, _fingerprint, saved
+from .mixed_precision import in_mixed_precision
+
+WEIGHTS = "hf:mistralai/Mistral-7B-Instruct-v0.2@63a8b081895390a26e140280378bc85ec8bce07a"
+
+
+class Mistral(ModelSource):
+    """It answers a prompt in zero shots, as Videneeva's does. Apache-2.0, taken from the model hub: 14.5 GB.
+
+    Options:
+        reference: another revision, or a copy on this machine: `path:directory`.
+        prompt: holds `{text}` where the text goes.
+        chat: fill the prompt into the model's chat template ([INST] … [/INST]).
+        answers: what is written for each label; by default the label after a space, as the model itself writes.
+        features: what is scored: the text, or the whole prompt.
+        dtype: "bfloat16" keeps the weights of linear layers as they were published, in 15 GB, and computes all
+            else in float32: for `nf4` and `fp4`, which make of it what they make of "float32" in 29 GB. Without a
+            quantizer its products are rounded, and integrated gradients want "float32".
+    """
+
+    name = "mistral"
+    assets = (WEIGHTS,)
+    trained = True
+
+    reference: str = WEIGHTS
+    prompt: str = SENTIMENT_PROMPT
+    chat: bool = False
+    answers: dict[str, str] | None = None
+    features: Scored = "text"
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+
+    def load(self, labels: Sequence[str], device: str) -> PromptClassifier:
+        """The model.
+
+        Raises:
+            AttrimarkError: the weights are not cached and cannot be downloaded, are no safetensors, or incomplete; or
+                the prompt does not fit.
+        """
+        from transformers import AutoModelForCausalLM
+
+        halved = self.dtype == "bfloat16"
+        dtype = torch.bfloat16 if halved else torch.float32
+        network, tokenizer = saved(AutoModelForCausalLM, self.reference, dtype)
+        if halved:
+            in_mixed_precision(network)
+        # in a chat too, an answer's first word begins with the space that the vocabulary's words hold
+        answers = self.answers or {label: f" {label}" for label in labels}
+        return PromptClassifier(
+            network.to(device).eval(), tokenizer, labels, self.prompt, self.chat, answers, features=self.features
+        )
+
+    def fingerprint(self) -> str:
+        return _fingerprint(self, self.reference)
