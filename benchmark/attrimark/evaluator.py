@@ -1,15 +1,18 @@
 """The value of every subset of features that anybody asks for, computed once.
 
 Methods and metrics are generators of subsets. This is the one place where their questions meet the network: it
-removes duplicates (across methods, metrics and thresholds), fills batches by tokens across texts, keeps the raw
-outputs so that every reading comes from one forward, and counts what each asker would have cost alone.
+removes duplicates (across methods, metrics and thresholds), computes beginnings that causal rows share once, fills
+batches by tokens across texts, keeps the raw outputs so that every reading comes from one forward, and counts what
+each asker would have cost alone.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -21,6 +24,7 @@ from attrimark_registry.model import Model
 from attrimark_registry.plugin import Exploration, Keep, Values
 from attrimark_registry.reading import Reading
 from attrimark_registry.removal import Operator
+from attrimark_registry.scoring_tree import ScoringTree, Walk, allows_trees, slice_size
 
 TOKENS_A_BATCH = {"cpu": 2048, "cuda": 32768}
 
@@ -39,7 +43,18 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an exploration returned, and its cost; `scores` is None where it refused, with its reason."""
+    """What an exploration returned, and its cost; `scores` is None where it refused, with its reason.
+
+    Attributes:
+        own: what its subsets cost when nobody else asks: each once, and those that it asks for together as one
+            batch. The same in every company and every order.
+        actual: the part of that which nobody had computed for it. What several askers need at once is counted for
+            the first of them.
+
+    Both count, row by row or packed, every row that is scored as a forward. Packed rows share tokens: `tokens` is
+    then the nodes of their tree, and `flops` those nodes' products with the weights and their attention to what
+    stands before them (row by row, every token's attention to all of its row).
+    """
 
     scores: Scores | None
     reason: str | None = None
@@ -54,15 +69,17 @@ class _Asked:
 
     def __init__(self, question: Question) -> None:
         self.question = question
-        self.keys: dict[Key, list[int]] = {}  # → lengths of the rows that go through the network for it alone
-        self.computed: dict[Key, list[int]] = {}  # those of them that this question was the first to need
+        self.keys: set[Key] = set()
+        self.own = Cost()
+        self.actual = Cost()
 
 
 class SubsetEvaluator:
     """Values of subsets of a model's rows.
 
     Args:
-        tokens: how many tokens, padding included, go through the network at once; halved when memory runs out.
+        tokens: how many tokens go through the network at once, of whole rows with their padding or of a tree; by
+            default as the device and the network's shapes make best. Halved when memory runs out.
         advanced: called after each batch with the numbers of subsets computed and wanted.
     """
 
@@ -71,8 +88,10 @@ class SubsetEvaluator:
     ) -> None:
         self.model = model
         self.tokens = tokens or TOKENS_A_BATCH.get(model.device.type, 2048)
+        self.nodes = tokens
         self.advanced = advanced
         self._outputs: dict[Key, np.ndarray] = {}
+        self._trees: bool | None = None  # unknown before the first row
 
     def forget(self) -> None:
         """Share nothing with what comes next (a suite's `isolate`)."""
@@ -80,6 +99,8 @@ class SubsetEvaluator:
 
     def explore(self, questions: Sequence[Question]) -> list[Answer]:
         """Drive every exploration to its end, all of them side by side, so that their subsets share batches."""
+        if self._trees is None and questions:
+            self._trees = allows_trees(self.model, max((each.row for each in questions), key=len))
         started = time.perf_counter()
         asked = [_Asked(question) for question in questions]
         answers: list[Answer | None] = [None] * len(questions)
@@ -98,19 +119,49 @@ class SubsetEvaluator:
         return _share_seconds([answer for answer in answers if answer], time.perf_counter() - started)
 
     def _compute(self, wanted: dict[int, tuple[_Asked, Keep]]) -> None:
-        """Fill the cache with the outputs that are missing, longest rows first."""
+        """Fill the cache with the outputs that are missing."""
         missing: dict[Key, Encoded] = {}
-        for asker, subsets in wanted.values():
-            question = asker.question
+        needed: list[int] = []  # the place of the first asker of each
+        for place, (asker, subsets) in wanted.items():
+            asked: list[Encoded] = []
             for keep in subsets:
-                key = _key(question, keep)
+                key = _key(asker.question, keep)
                 if key in asker.keys:
                     continue
-                row = self.model.remove(question.row, keep, question.operator)
-                asker.keys[key] = self.model.lengths(row)
+                asker.keys.add(key)
+                asked.append(self.model.remove(asker.question.row, keep, asker.question.operator))
                 if key not in self._outputs and key not in missing:
-                    missing[key] = row
-                    asker.computed[key] = asker.keys[key]
+                    missing[key] = asked[-1]
+                    needed.append(place)
+            if asked:
+                asker.own += self._costs(asked, [place] * len(asked), self._tree(asked))[place]
+        if not missing:
+            return
+        tree = self._tree(list(missing.values()))
+        if tree:
+            self._walk(tree, list(missing))
+        else:
+            self._by_rows(missing)
+        for place, cost in self._costs(list(missing.values()), needed, tree).items():
+            wanted[place][0].actual += cost
+
+    def _tree(self, rows: Sequence[Encoded]) -> ScoringTree | None:
+        return self.model.scoring_tree(rows) if self._trees else None
+
+    def _walk(self, tree: ScoringTree, keys: Sequence[Key]) -> None:
+        """Slice by slice of the tree, slices of equal size."""
+        self.nodes = self.nodes or slice_size(self.model)
+        walk, start = Walk(tree), 0
+        while start < len(tree.tokens):
+            left = len(tree.tokens) - start
+            nodes = range(start, start + -(-left // -(-left // self.nodes)))
+            smaller_on_exhaustion(walk.advance, nodes, self._shrink)
+            start = nodes.stop
+            self.advanced(tree.finished(start), len(keys))
+        self._outputs.update(zip(keys, walk.outputs(), strict=True))
+
+    def _by_rows(self, missing: dict[Key, Encoded]) -> None:
+        """Row by row, longest rows first."""
         order = sorted(missing, key=lambda key: len(missing[key]), reverse=True)
         while order:
             count = max(1, self.tokens // sum(self.model.lengths(missing[order[0]])))
@@ -127,6 +178,7 @@ class SubsetEvaluator:
 
     def _shrink(self) -> None:
         self.tokens = max(1, self.tokens // 2)
+        self.nodes = max(1, self.nodes // 2) if self.nodes else None
 
     def _read(self, question: Question, keep: Keep) -> Values:
         if not len(keep):
@@ -139,21 +191,29 @@ class SubsetEvaluator:
     def _answer(self, asker: _Asked, scores: Scores) -> Answer:
         count = len(asker.question.row.features)
         ends = [self._known(asker, np.full((1, count), kept)) for kept in (True, False)]
-        return Answer(scores, None, self._cost(asker.keys), self._cost(asker.computed), *ends)
+        return Answer(scores, None, asker.own, asker.actual, *ends)
 
     def _known(self, asker: _Asked, keep: Keep) -> float | None:
         known = _key(asker.question, keep[0]) in asker.keys
         return float(self._read(asker.question, keep)[0]) if known else None
 
-    def _cost(self, keys: dict[Key, list[int]]) -> Cost:
-        lengths = [length for each in keys.values() for length in each]
-        flops = {length: self.model.flops(length) for length in set(lengths)}
-        return Cost(
-            subsets=len(keys),
-            forwards=len(lengths),
-            tokens=sum(lengths),
-            flops=sum(flops[length] for length in lengths),
-        )
+    def _costs(self, rows: Sequence[Encoded], places: Sequence[int], tree: ScoringTree | None) -> dict[int, Cost]:
+        """What rows cost their askers, by their places; a node of a tree costs the first whose rows pass through it."""
+        lengths: dict[int, list[list[int]]] = {place: [] for place in places}
+        for row, place in zip(rows, places, strict=True):
+            lengths[place].append(self.model.lengths(row))
+        first = tree.first_needed(np.array(places)) if tree else np.empty(0)
+        costs = {}
+        for place, mine in lengths.items():
+            each = list(chain.from_iterable(mine))
+            if tree:
+                depths = tree.tokens.depths[first == place]
+                tokens, flops = len(depths), self.model.flops(len(depths), int(depths.sum()))
+            else:
+                counts = Counter(each)
+                tokens, flops = sum(each), sum(times * self.model.flops(length) for length, times in counts.items())
+            costs[place] = Cost(subsets=len(mine), forwards=len(each), tokens=tokens, flops=flops)
+        return costs
 
 
 def _key(question: Question, keep: np.ndarray) -> Key:

@@ -23,6 +23,8 @@ from .text import Example, Feature, Granularity, features_of, with_parents
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from .scoring_tree import ScoringTree
+
 How = str  # "predicted", "gold", or one fixed label
 
 
@@ -184,6 +186,13 @@ class Model(ABC):
         """Tokens of each row that goes through the network to score this one alone."""
         return [len(row) + len(tail) for tail in self.tails(row)]
 
+    def scoring_tree(self, rows: Sequence[Encoded]) -> ScoringTree | None:
+        """The rows as one tree in which every shared beginning is computed once.
+
+        None for encoders, whose tokens see what follows them: their rows go through the network one by one.
+        """
+        return None
+
     # The network's parts
 
     def blocks(self) -> Sequence[nn.Module]:
@@ -198,17 +207,20 @@ class Model(ABC):
                 return list(module.children())
         raise Unsupported(f"{type(self.network).__name__} has no list of {depth} blocks")
 
-    def flops(self, tokens: int) -> int:
+    def flops(self, tokens: int, pairs: int | None = None) -> int:
         """Floating-point operations of the blocks for one row of `tokens`: products with weights and attention.
 
         Counted from shapes (two a multiply-add), so that it is the same on every machine and for every kernel.
+
+        Args:
+            pairs: how many pairs of tokens attention compares; by default each token with each.
         """
         weights = attention = 0
         for block in self.blocks():
             shapes = [logical_shape(module) for module in block.modules()]
             weights += sum(rows * columns for rows, columns in filter(None, shapes))
             attention += 2 * self.network.config.hidden_size
-        return 2 * tokens * (weights + tokens * attention)
+        return 2 * (tokens * weights + (tokens**2 if pairs is None else pairs) * attention)
 
     @contextmanager
     def eager(self) -> Iterator[None]:

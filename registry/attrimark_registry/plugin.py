@@ -171,6 +171,7 @@ class SubsetMetric(Metric, ABC):
 
     reading: ClassVar[Reading] = "probability"
     target: ClassVar[How] = "predicted"
+    stochastic: ClassVar[bool] = False  # True where it draws what it asks, even for a ranking without ties
 
     @abstractmethod
     def explore(self, attribution: Attribution, rng: np.random.Generator) -> Exploration:

@@ -14,6 +14,7 @@ from .encoding import Batch, Encoded, Target
 from .errors import Unsupported
 from .model import How, Model
 from .reading import Reading, read_continuation
+from .scoring_tree import ScoringTree
 from .text import Example, Granularity
 
 if TYPE_CHECKING:
@@ -76,14 +77,15 @@ class Writer(Model):
         """log p of each target token, [batch, longest continuation], 0 after the end of a shorter one."""
         if embeddings is None and batch.averaged.any():
             embeddings = self.embed(batch)
-        targets = [row.target.ids if row.target else () for row in batch.rows]
+        targets = [_written(row) for row in batch.rows]
         width = max(map(len, targets))
-        if min(map(len, targets)) == 0:
-            raise Unsupported("a writer's rows need their target: call decide first")
         grid = torch.tensor([[*ids, *[-1] * (width - len(ids))] for ids in targets], device=self.device)
         # every token but the last is read: a shorter row's last one too, whose prediction is masked below
         steps = log_probabilities(self.network, batch, grid[:, :-1], width, embeddings)
         return steps.gather(-1, grid.clamp(min=0).unsqueeze(-1)).squeeze(-1).masked_fill(grid < 0, 0.0)
+
+    def scoring_tree(self, rows: Sequence[Encoded]) -> ScoringTree:
+        return ScoringTree(self, rows, [[_written(row)] for row in rows], lambda texts: texts[0])
 
     def value(
         self, outputs: Float[Tensor, "batch outputs"], targets: Sequence[Target], reading: Reading
@@ -98,3 +100,10 @@ class Writer(Model):
         if row.example.reference is None:
             raise Unsupported(f"example {row.example.id}: there is no reference to explain")
         return self.prompt.continuation(row.example.reference)
+
+
+def _written(row: Encoded) -> tuple[int, ...]:
+    """The continuation that the row is aimed at."""
+    if row.target is None or not row.target.ids:
+        raise Unsupported("a writer's rows need their target: call decide first")
+    return row.target.ids
