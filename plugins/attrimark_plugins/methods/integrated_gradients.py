@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import torch
-from attrimark_registry import Batch, Model, ModelMethod, Scores, Unsupported, at_least_float32, smaller_on_exhaustion
+from attrimark_registry import Batch, Model, ModelMethod, Scores, Unsupported, at_least_float32
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from .value_gradient import value, value_gradient
+from .passes import in_passes
+from .value_gradient import gradient_of_one_pass, rows_at, value
 
 # where halving begins: a CPU's system may end a process that takes too much before any error is raised
 TOKENS_A_PASS = 2048
@@ -30,6 +31,9 @@ class IntegratedGradients(ModelMethod):
     `reference` is the zero vector, the mean of the embedding table, or the embedding of the mask or
     padding token. A network that normalises word embeddings before anything else (Llama) turns a short way
     from the zero vector into a long one: watch the gap, and take more steps or the mean.
+
+    Points are taken in passes of a size that memory allows (see `in_passes`), so that it needs no more than one row's
+    pass with checkpointed blocks.
     """
 
     name = "integrated-gradients"
@@ -83,22 +87,14 @@ class IntegratedGradients(ModelMethod):
         along = total.new_tensor((nodes + 1) / 2).repeat(len(batch)).view(-1, 1, 1)
         weight = total.new_tensor(weights / 2).repeat(len(batch))
 
-        def add(some: Sequence[int]) -> None:
-            points = slice(some[0], some[-1] + 1)
+        def add(some: range) -> None:
+            points = slice(some.start, some.stop)
             here = row[points]
             embeddings = torch.lerp(at_least_float32(start[here]), at_least_float32(end[here]), along[points])
-            gradient = value_gradient(model, _rows(batch, here), embeddings.to(end.dtype), self.reading)
+            gradient = gradient_of_one_pass(model, rows_at(batch, here), embeddings.to(end.dtype), self.reading)
             # a product with weights, since adding by index has no fixed order on a GPU
             mine = (here == torch.arange(len(batch), device=end.device).unsqueeze(-1)) * weight[points]
             total.add_(torch.einsum("bp,ptd->btd", mine, gradient))
 
-        rows_a_pass = max(1, TOKENS_A_PASS // end.shape[1])
-        for first in range(0, len(row), rows_a_pass):
-            smaller_on_exhaustion(add, range(len(row))[first : first + rows_a_pass])
+        in_passes(model, add, len(row), most=max(1, TOKENS_A_PASS // end.shape[1]))
         return total
-
-
-def _rows(batch: Batch, index: Tensor) -> Batch:
-    """The rows at these places, padded as they are."""
-    tensors = {field.name: getattr(batch, field.name)[index] for field in fields(batch) if field.name != "rows"}
-    return Batch(rows=tuple(batch.rows[place] for place in index.tolist()), **tensors)

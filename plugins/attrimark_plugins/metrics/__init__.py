@@ -3,13 +3,23 @@
 from attrimark_registry import Metric, hookimpl
 
 from .accuracy import Accuracy
+from .aopc import AopcComprehensiveness, AopcSufficiency
 from .average_precision import AveragePrecision
 from .comprehensiveness import Comprehensiveness
+from .datamodeling_score import DatamodelingScore
+from .faithfulness_auc import FaithfulnessAuc
+from .fine_tuning_surface import FineTuningSurface
 from .lexicon_agreement import LexiconAgreement
+from .noise import Noise
+from .normalised_aopc import NormalisedAopc
 from .parse_rate import ParseRate
 from .rationale_agreement import RationaleAgreement
 from .reliance import Reliance
+from .seed_agreement import SeedAgreement
+from .signal import Signal
+from .signal_to_noise import SignalToNoise
 from .sufficiency import Sufficiency
+from .top_overlap import TopOverlap
 
 
 @hookimpl
@@ -17,10 +27,21 @@ def register_metrics() -> list[type[Metric]]:
     return [
         Sufficiency,
         Comprehensiveness,
+        AopcComprehensiveness,
+        AopcSufficiency,
+        NormalisedAopc,
+        FaithfulnessAuc,
+        DatamodelingScore,
         RationaleAgreement,
         AveragePrecision,
         LexiconAgreement,
+        Signal,
+        Noise,
+        SignalToNoise,
+        SeedAgreement,
+        TopOverlap,
         Accuracy,
         ParseRate,
         Reliance,
+        FineTuningSurface,
     ]
