@@ -9,7 +9,19 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 from attrimark.config import ConfigError, Suite, read_suite, read_suites
-from attrimark_registry import Dataset, Metric, ModelSource, Quantizer, Strategy, SubsetMethod, load_catalog
+from attrimark.equivalence import Equivalence
+from attrimark.prediction import Prediction
+from attrimark_registry import (
+    Dataset,
+    Metric,
+    ModelMetric,
+    ModelSource,
+    PopulationMetric,
+    Quantizer,
+    Strategy,
+    SubsetMethod,
+    load_catalog,
+)
 from attrimark_registry.catalog import Broken, Catalog, Entry
 from attrimark_registry.plugin import KINDS, Plugin
 from hypothesis import given
@@ -71,6 +83,19 @@ class Guess(SubsetMethod):
         return folder
 
 
+class Spread(PopulationMetric):
+    name = "spread"
+
+    def terms(self, scores: Any, weights: Any) -> Any: ...
+
+
+class Accuracy(ModelMetric):
+    name = "accuracy"
+    split: str = "explained"
+
+    def measure(self, model: Any, examples: Any) -> Any: ...
+
+
 class Drop(SubsetMethod):
     name = "drop"
 
@@ -87,7 +112,7 @@ def catalog_of(*plugins: type[Plugin], broken: tuple[Broken, ...] = ()) -> Catal
     return Catalog(entries, broken)
 
 
-CATALOG = catalog_of(Snippets, Encoder, Unchanged, Lora, AsItIs, FourBits, Guess, Drop, Sufficiency)
+CATALOG = catalog_of(Snippets, Encoder, Unchanged, Lora, AsItIs, FourBits, Guess, Drop, Sufficiency, Spread, Accuracy)
 
 GOOD: str = """\
 [suites.quick]
@@ -170,7 +195,7 @@ benchmarks.toml:8:5: suites.quick.methods[1]: no method named "gues"; did you me
 benchmarks.toml:9:23: suites.quick.methods[2].permutations: must be at least 1, not 0
 benchmarks.toml:10:5: suites.quick.methods[3]: the same as methods[0]: name each once
 benchmarks.toml:12:1: suites.quick.metrics: must be a list of one or more, not an empty list
-benchmarks.toml:13:1: suites.quick.explane: unknown key (allowed: title, seed, replicates, isolate, matrix, datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train); did you mean "explain"?
+benchmarks.toml:13:1: suites.quick.explane: unknown key (allowed: title, seed, replicates, isolate, equivalent, predictions, matrix, datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train); did you mean "explain"?
 benchmarks.toml:15:15: suites.quick.matrix[0].strategies[0]: no strategy named "nf5"; did you mean "nf4"?
 benchmarks.toml:15:48: suites.quick.matrix[0].strategies[1][1].rank: must be an integer or "full", not "fulll"; did you mean "full"?
 benchmarks.toml:15:77: suites.quick.matrix[0].strategies[1][1].layers[1]: must be an integer, not "2"
@@ -252,6 +277,59 @@ MOVIES = 'datasets = [{ name = "snippets", domain = "movies" }]\n'
 )  # fmt: skip
 def test_each_error_says_where_it_is_and_what_is_allowed(suites: Path, text: str, told: list[str]) -> None:
     assert complaints(suites, text) == told
+
+
+OVER_SEEDS = """\
+[suites.a]
+datasets = [{ name = "snippets", domain = "movies" }]
+models = ["encoder"]
+methods = ["drop"]
+metrics = ["spread", { name = "accuracy", split = "test" }]
+strategies = ["lora"]
+quantizers = ["none", "nf4"]
+equivalent = { most = 10, split = "test" }
+
+[[suites.a.predictions]]
+says = "Quantizing spreads"
+metric = "spread"
+chain = "lora → nf4"
+than = "lora"
+expect = "higher"
+"""
+
+
+def test_a_suite_says_which_seeds_count_and_what_is_expected_of_them(suites: Path) -> None:
+    suite = read(suites, OVER_SEEDS)["a"]
+    assert suite.equivalent == Equivalence(most=10, split="test")
+    assert suite.predictions == (
+        Prediction(says="Quantizing spreads", metric="spread", chain="lora → nf4", than="lora", expect="higher"),
+    )
+    assert suite.compares_seeds
+    assert not read(suites, GOOD)["quick"].compares_seeds
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ('chain = "lora → nf4"', 'chain = "lora → fp4"',
+         "13:1: suites.a.predictions[0].chain: \"lora → fp4\" is not in this suite (there are: lora, lora → nf4); "
+         'did you mean "lora → nf4"?'),
+        ('metric = "spread"', 'metric = "sprad"',
+         '12:1: suites.a.predictions[0].metric: "sprad" is not in this suite (there are: spread); '
+         'did you mean "spread"?'),
+        ('expect = "higher"', 'expect = "more"', '15:1: suites.a.predictions[0].expect: must be "lower", "higher", '
+         '"same", "not lower" or "not higher", not "more"'),
+        ("most = 10,", "most = 0,", "8:1: suites.a.equivalent.most: must be at least 1, not 0"),
+        ("most = 10,", "least = 10,", "8:1: suites.a.equivalent.least: unknown key (allowed: most, critical"),
+        ('split = "test" }]', 'split = "validation" }]',
+         "8:1: suites.a.equivalent: seeds are chosen by their accuracy on the test texts: add "
+         '{ name = "accuracy", split = "test" } to metrics'),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_seeds_must_be_in_the_suite(suites: Path, before: str, after: str, told: str) -> None:
+    assert before in OVER_SEEDS
+    [line] = complaints(suites, OVER_SEEDS.replace(before, after))
+    assert line.partition(" suites.")[2].startswith(told.partition(" suites.")[2]), line
 
 
 def test_a_missing_file_says_where_it_was_looked_for_and_what_to_write(suites: Path) -> None:

@@ -37,19 +37,7 @@ def write_bundle(attributions: Sequence[Attribution], folder: Path) -> Path:
     """
     content = _packed(attributions)
     path = folder / f"{hashlib.sha256(content).hexdigest()}{SUFFIX}"
-    partial = folder / f"{secrets.token_hex(16)}.partial"
-    try:
-        # "x" neither overwrites nor follows a link
-        with open(partial, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        move(partial, path)
-    except OSError as error:
-        raise AttrimarkError(f"{folder}: the attributions could not be written: {error.strerror}") from error
-    finally:
-        with suppress(OSError):  # renamed, or never made
-            partial.unlink()
+    write_whole(content, path)
     return path
 
 
@@ -60,6 +48,28 @@ def read_bundle(path: Path) -> list[Attribution]:
         AttrimarkError: there is no such file, it is a link, or its content is not what its name says.
     """
     return _unpacked(checked(path))
+
+
+def write_whole(content: bytes, path: Path) -> None:
+    """Write a file that whoever looks sees whole or not at all.
+
+    Raises:
+        AttrimarkError: the folder cannot be written to, or the disk is full; no partial file is left.
+    """
+    partial = path.parent / f"{secrets.token_hex(16)}.partial"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # "x" neither overwrites nor follows a link
+        with open(partial, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        move(partial, path)
+    except OSError as error:
+        raise AttrimarkError(f"{path} could not be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):  # renamed, or never made
+            partial.unlink()
 
 
 def checked(path: Path) -> bytes:

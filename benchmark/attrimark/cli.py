@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "Run a suite, resume it, print its leaderboards.",
     "plan": "Print a suite's cells, what cannot run and why, and the estimated cost.",
     "leaderboard": "Print the leaderboards of stored results.",
+    "stability": "Print how models and explanations vary over seeds, and draw it.",
     "explain": "Explain one decision on one text.",
     "plugins": "List what is installed, and what is broken.",
     "assets": "List the models and data that plugins need, and fetch them.",

@@ -110,7 +110,7 @@ def _inside(details: ErrorDetails, given: Any) -> KeyPath:
 
 def _message(details: list[ErrorDetails], place: KeyPath, allowed: Collection[str]) -> str:
     first = details[0]
-    if first["type"] == "extra_forbidden":
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return unknown_key(str(place[-1]), allowed)
     missing = [f'"{each["loc"][-1]}"' for each in details if each["type"] == "missing"]
     if missing:

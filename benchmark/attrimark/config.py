@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from attrimark_registry.catalog import Catalog
-from attrimark_registry.plugin import Kind, Plugin
+from attrimark_registry.plugin import Kind, Plugin, PopulationMetric
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Granularity
 from pydantic import Field, ValidationError
 
 from .complaints import complaints_of, did_you_mean, must_be, unknown_key, validated
 from .document import Complaint, ConfigError, Document, read_document
+from .equivalence import Equivalence, judges
 from .locate import KeyPath
+from .matrix import chains_of, named
+from .prediction import Prediction
 from .references import read_plugin, with_steps
 from .suite import Matrix, Pooling, Suite
 
@@ -34,6 +37,8 @@ SUITE_KEYS: Mapping[str, Any] = {
     "seed": Seed,
     "replicates": AtLeastOne,
     "isolate": bool,
+    "equivalent": Equivalence,
+    "predictions": tuple[Prediction, ...],
 }
 PLUGIN_KEYS: Mapping[str, Kind] = {
     "datasets": "dataset",
@@ -51,6 +56,10 @@ PLAIN_KEYS: Mapping[str, Any] = {
     "pooling": Pooling,
     "explain": AtLeastOne,
     "train": AtLeastOne,
+}
+KEYS_INSIDE: Mapping[str, Sequence[str]] = {
+    "equivalent": [each.name for each in fields(Equivalence)],
+    "predictions": list(Prediction.model_fields),
 }
 MATRIX_KEYS = tuple(each.name for each in fields(Matrix))
 REQUIRED = ("datasets", "models", "methods", "metrics")
@@ -122,7 +131,33 @@ class _Reader:
         for index, row in enumerate(rows):
             where = (*path, "matrix", index) if "matrix" in given else path
             matrices.append(self.matrix({**defaults, **self.keys(row, where, MATRIX_KEYS)}, where))
+        self.selectable(own.get("equivalent"), [matrix for matrix in matrices if matrix], (*path, "equivalent"))
+        self.foretellable(own.get("predictions"), [matrix for matrix in matrices if matrix], (*path, "predictions"))
         return None if self.complaints else Suite(name, tuple(matrices), **own)
+
+    def selectable(self, rule: Equivalence | None, matrices: Sequence[Matrix], path: KeyPath) -> None:
+        """Seeds can be chosen only by an accuracy that the suite measures."""
+        if rule and not all(any(judges(each, rule.split) for each in matrix.metrics) for matrix in matrices):
+            add = f'add {{ name = "accuracy", split = "{rule.split}" }} to metrics'
+            self.complain(path, f"seeds are chosen by their accuracy on the {rule.split} texts: {add}")
+
+    def foretellable(self, predictions: Sequence[Prediction] | None, matrices: Sequence[Matrix], path: KeyPath) -> None:
+        """What predictions speak of must be in the suite."""
+        if not matrices:
+            return
+        metrics = [each for matrix in matrices for each in matrix.metrics if isinstance(each, PopulationMetric)]
+        known = {
+            "metric": [name for each in metrics for name in (each.name, str(each))],
+            "method": [name for matrix in matrices for each in matrix.methods for name in (each.name, str(each))],
+            "chain": [named(chain) for matrix in matrices for chain in chains_of(matrix)],
+        }
+        for index, prediction in enumerate(predictions or ()):
+            for key in ("metric", "method", "chain", "than"):
+                value, names = getattr(prediction, key), list(dict.fromkeys(known["chain" if key == "than" else key]))
+                if value is not None and value not in names:
+                    there_are = ", ".join(names)
+                    told = f'"{value}" is not in this suite (there are: {there_are}){did_you_mean(value, names)}'
+                    self.complain((*path, index, key), told)
 
     def keys(self, given: Mapping[str, Any], path: KeyPath, allowed: Sequence[str]) -> dict[str, Any]:
         """The values of a matrix's keys, where they are written; None where a value is wrong."""
@@ -154,7 +189,7 @@ class _Reader:
         try:
             value = validated(kind, given)
         except ValidationError as error:
-            self.complaints.extend(complaints_of(error, given, path))
+            self.complaints.extend(complaints_of(error, given, path, KEYS_INSIDE.get(str(path[-1]), ())))
             return None
         if isinstance(value, tuple):
             self.different(value, path)

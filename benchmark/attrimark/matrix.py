@@ -17,6 +17,7 @@ from attrimark_registry.plugin import (
     Metric,
     ModelMetric,
     ModelSource,
+    PopulationMetric,
     Quantizer,
     Strategy,
     SubsetMetric,
@@ -117,7 +118,12 @@ class Cell:
         The operators that a metric removes features with are part of the hash where the suite names them, so that
         naming others asks for new numbers.
         """
-        mine = [metric for metric in self.metrics if isinstance(metric, ModelMetric) == (self.method is None)]
+        mine = [
+            metric
+            for metric in self.metrics
+            # what is said of a population of seeds is no number of any one cell
+            if not isinstance(metric, PopulationMetric) and isinstance(metric, ModelMetric) == (self.method is None)
+        ]
         named = self.operators
         return {
             _digest([metric.digest, named]) if named and isinstance(metric, SubsetMetric) else metric.digest: metric
@@ -155,12 +161,17 @@ def variants_of(matrix: Matrix) -> Iterator[Variant]:
     """dataset × model × strategy × quantizer × seed; one seed where no step of the chain draws from it."""
     for dataset in matrix.datasets:
         for model in matrix.models:
-            for chain in _chains(matrix):
+            for chain in chains_of(matrix):
                 seeded = any(isinstance(step, Strategy) and step.seeded for step in chain)
                 for seed in matrix.seeds if seeded else matrix.seeds[:1]:
                     yield Variant(
                         dataset, model, chain, seed, matrix.granularity, matrix.target, matrix.explain, matrix.train
                     )
+
+
+def named(chain: Chain) -> str:
+    """A chain by the names of its steps, without their options: `full → nf4`."""
+    return " → ".join(step.name for step in chain) or "none"
 
 
 def by_variant(cells: Iterable[Cell]) -> dict[Variant, list[Cell]]:
@@ -188,7 +199,8 @@ def _loaded(dataset: Dataset) -> Splits:
     return splits
 
 
-def _chains(matrix: Matrix) -> Iterator[Chain]:
+def chains_of(matrix: Matrix) -> Iterator[Chain]:
+    """strategy × quantizer, without the steps that do nothing."""
     for steps in matrix.strategies:
         for quantizer in matrix.quantizers:
             yield tuple(step for step in (*steps, quantizer) if step.name != "none")

@@ -9,6 +9,7 @@ from attrimark_registry.attribution import Attribution, Measure
 from attrimark_registry.errors import Unsupported
 from attrimark_registry.plugin import Metric, ModelMetric, SpanMetric, SubsetMetric
 from attrimark_registry.removal import Operator
+from attrimark_registry.text import Splits
 
 from .evaluator import Question
 from .prepare import Prepared
@@ -34,9 +35,9 @@ def measure(
     raise TypeError(f"{metric} judges no attributions")
 
 
-def measure_model(prepared: Prepared, metric: ModelMetric) -> list[Measure]:
+def measure_model(prepared: Prepared, metric: ModelMetric, splits: Splits) -> list[Measure]:
     """What the metric says of the model: one number a text, or one number under the example id "" (all)."""
-    examples = [row.example for row in prepared.rows]
+    examples = metric.texts(splits, [row.example for row in prepared.rows])
     if not examples:
         raise Unsupported(next(iter(prepared.left_out.values()), "there are no texts"))
     returned = metric.measure(prepared.model, examples)

@@ -14,7 +14,7 @@ from attrimark_registry.plugin import Metric, ModelMetric
 
 from .attribute import Attributions, attribute
 from .machine import machine
-from .matrix import Cell
+from .matrix import Cell, splits_of
 from .measure import measure, measure_model
 from .prepare import Prepared
 
@@ -110,5 +110,5 @@ def _judged(
 
 def _measure(cell: Cell, prepared: Prepared, metric: Metric, attributions: Sequence[Attribution]) -> list[Measure]:
     if isinstance(metric, ModelMetric):
-        return measure_model(prepared, metric)
+        return measure_model(prepared, metric, splits_of(cell.variant.dataset))
     return measure(prepared, metric, attributions, cell.operators, cell.suite_seed)

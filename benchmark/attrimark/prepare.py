@@ -1,4 +1,4 @@
-"""A variant made ready: its network loaded, fine-tuned and quantized, and its decisions taken."""
+"""A variant made ready: its texts encoded, and its decisions taken."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from attrimark_registry.encoding import Encoded
 from attrimark_registry.errors import AttrimarkError, Unsupported
 from attrimark_registry.model import How, Model
-from attrimark_registry.plugin import Quantizer
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Example, Granularity
 
 from .evaluator import SubsetEvaluator
-from .matrix import Variant, splits_of
 
 # two operators each, so that a metric can be scored away from a method's own
 METRIC_OPERATORS: Mapping[Operator, tuple[Operator, ...]] = {
@@ -59,24 +57,6 @@ class Prepared:
         if how not in self._aimed:
             self._aimed[how] = tuple(self.model.decide(self.rows, how))
         return self._aimed[how]
-
-
-def load_models(variant: Variant, seeds: Sequence[int], device: str) -> dict[int, Model]:
-    """The variant's model for every seed, trained together where its strategies can."""
-    model = variant.model.load(splits_of(variant.dataset).labels, device)
-    trained: dict[int, Model] = {}  # empty as long as no step has told seeds apart
-    for step in variant.chain:
-        if isinstance(step, Quantizer):
-            if trained:
-                trained = {seed: step.quantize(each) for seed, each in trained.items()}
-            else:
-                model = step.quantize(model)
-        elif trained:
-            trained = {seed: step.fine_tune(each, variant.training, [seed])[0] for seed, each in trained.items()}
-        else:
-            wanted = list(seeds) if step.seeded else [variant.seed]
-            trained = dict(zip(wanted, step.fine_tune(model, variant.training, wanted), strict=True))
-    return trained or {variant.seed: model}
 
 
 def prepare(

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from attrimark_registry.model import How
-from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource, Quantizer, Strategy
+from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource, PopulationMetric, Quantizer, Strategy
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Granularity
+
+from .equivalence import Equivalence
+from .prediction import Prediction
 
 Pooling = Literal["sum", "max", "mean"]
 
@@ -52,6 +55,8 @@ class Suite:
         seed: what methods and metrics draw from.
         replicates: how often a stochastic method explains the same decision.
         isolate: share nothing between methods, so that seconds a method mean something.
+        equivalent: which seeds of a chain are compared; all of them where it is missing.
+        predictions: what is expected, written down before the run.
     """
 
     name: str
@@ -60,3 +65,10 @@ class Suite:
     seed: int = 0
     replicates: int = 1
     isolate: bool = False
+    equivalent: Equivalence | None = None
+    predictions: tuple[Prediction, ...] = ()
+
+    @property
+    def compares_seeds(self) -> bool:
+        """Whether any of its metrics looks at several seeds together."""
+        return any(isinstance(metric, PopulationMetric) for matrix in self.matrices for metric in matrix.metrics)

@@ -8,28 +8,14 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import chain
+from dataclasses import asdict
 from typing import Any
 
-from tabulate import tabulate
-
+from .grid import WIDTH, Grid, fitted, tabulated
 from .leaderboard import CONTROL, WEAK, Column, Leaderboard, Row, Score
 from .statistics import CROSSED
 
-WIDTH = 100  # columns of a terminal
-_METHOD_WIDTH = 40
-_HEADER_WIDTH = 14
 _MARKS = {"better": "*", "worse": "▾", "tie": "~", "–": ""}
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """A table to be: a title, a header and rows of cells, the method first."""
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
 
 
 def as_text(board: Leaderboard, details: bool = False) -> str:
@@ -41,7 +27,7 @@ def as_text(board: Leaderboard, details: bool = False) -> str:
     parts = [_wrapped(line) for line in (_title(board), *_caption(board))]
     for grid in _grids(board, details):
         parts += ["", *([_wrapped(grid.title)] if grid.title else [])]
-        parts += [_tabulated(part, "simple") for part in _fitted(grid)]
+        parts += [tabulated(part, "simple") for part in fitted(grid)]
     return "\n".join((*parts, "", *(_wrapped(line) for line in _footnotes(board))))
 
 
@@ -52,7 +38,7 @@ def as_markdown(board: Leaderboard, details: bool = False) -> str:
         header = [_escaped(cell.replace("\n", " ")) for cell in grid.header]
         rows = [[_escaped(method), *map(_bold_if_better, cells)] for method, *cells in grid.rows]
         parts += [f"**{_escaped(grid.title)}**"] if grid.title else []
-        parts.append(_tabulated(_Grid("", header, rows), "pipe"))
+        parts.append(tabulated(Grid("", header, rows), "pipe"))
     return "\n\n".join((*parts, *map(_escaped, _footnotes(board, better="bold:"))))
 
 
@@ -62,7 +48,7 @@ def as_html(board: Leaderboard, details: bool = False) -> str:
     parts += [f"<p>{html.escape(line)}</p>" for line in _caption(board)]
     for grid in _grids(board, details):
         parts += [f"<p><b>{html.escape(grid.title)}</b></p>"] if grid.title else []
-        parts.append(_tabulated(grid, "html"))  # never "unsafehtml", which escapes nothing
+        parts.append(tabulated(grid, "html"))  # never "unsafehtml", which escapes nothing
     parts += [f"<p><small>{html.escape(line)}</small></p>" for line in _footnotes(board)]
     return "\n".join(parts)
 
@@ -134,7 +120,7 @@ def _footnotes(board: Leaderboard, better: str = "*") -> Iterator[str]:
 # The tables
 
 
-def _grids(board: Leaderboard, details: bool) -> Iterator[_Grid]:
+def _grids(board: Leaderboard, details: bool) -> Iterator[Grid]:
     yield _scores("", board.rows, [column for column in board.columns if column.headline])
     if apart := [column for column in board.columns if not column.headline]:
         yield _scores("Beside the headline", board.rows, apart)
@@ -144,7 +130,7 @@ def _grids(board: Leaderboard, details: bool) -> Iterator[_Grid]:
         yield from (_details(column, board.rows) for column in board.columns)
 
 
-def _scores(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> _Grid:
+def _scores(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Grid:
     lines = []
     for row in rows:
         cells = [_shown(row.scores[column.digest]) if row.status == "ok" else "" for column in columns] or [row.status]
@@ -152,16 +138,16 @@ def _scores(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> _Grid
             cells[0] = row.status
         lines.append([_printable(row.method), *cells])
     # where no method has a score there is still its status to tell
-    return _Grid(title, ["method", *(list(map(_heading, columns)) or ["status"])], lines)
+    return Grid(title, ["method", *(list(map(_heading, columns)) or ["status"])], lines)
 
 
-def _costs(rows: Sequence[Row]) -> _Grid:
+def _costs(rows: Sequence[Row]) -> Grid:
     lines = [[_printable(row.method), *map(_amount, asdict(row.spend).values())] for row in rows if row.spend]
     header = ["method", "seconds", "forwards", "backwards", "tokens", "GFLOP"]
-    return _Grid("Cost of one explanation, computed alone", header, lines)
+    return Grid("Cost of one explanation, computed alone", header, lines)
 
 
-def _details(column: Column, rows: Sequence[Row]) -> _Grid:
+def _details(column: Column, rows: Sequence[Row]) -> Grid:
     """One metric: the difference from random with its interval, the home score, and each operator's mean."""
     operators = [operator for operator in column.operators if operator]
     lines = []
@@ -175,8 +161,8 @@ def _details(column: Column, rows: Sequence[Row]) -> _Grid:
         share = f"{CONTROL} ÷ best" if column.higher_is_better else f"best ÷ {CONTROL}"
         home, last = (["home"], [[share, "", "", "", *shares]]) if operators else ([], [])
         lines += last
-        return _Grid(_printable(column.title), ["method", f"minus {CONTROL}", "", *home, *operators], lines)
-    return _Grid(_printable(column.title), ["method"], [])
+        return Grid(_printable(column.title), ["method", f"minus {CONTROL}", "", *home, *operators], lines)
+    return Grid(_printable(column.title), ["method"], [])
 
 
 def _heading(column: Column) -> str:
@@ -218,43 +204,6 @@ def _count(number: int, noun: str) -> str:
 
 
 # From cells to characters
-
-
-def _tabulated(grid: _Grid, form: str) -> str:
-    align = ("left", *["right"] * (len(grid.header) - 1))
-    rows, header = list(map(list, grid.rows)), list(grid.header)
-    return tabulate(rows, header, tablefmt=form, disable_numparse=True, colalign=align if rows else None)
-
-
-def _fitted(grid: _Grid) -> Iterator[_Grid]:
-    """The same table in as many parts as the terminal's width asks for, each with the method's column."""
-    lines = [[textwrap.fill(row[0], _METHOD_WIDTH), *row[1:]] for row in grid.rows]
-    header = [_folded(cell) for cell in grid.header]
-    # tabulate pads a header by two
-    widths = [max(_width(name) + 2, *map(_width, cells)) for name, *cells in zip(header, *lines, strict=True)]
-    part, used = [0], widths[0]
-    for place in range(1, len(header)):
-        if used + 2 + widths[place] > WIDTH and len(part) > 1:
-            yield _chosen(grid.title, header, lines, part)
-            part, used = [0], widths[0]
-        part.append(place)
-        used += 2 + widths[place]
-    yield _chosen(grid.title, header, lines, part)
-
-
-def _chosen(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], places: list[int]) -> _Grid:
-    kept = [[line[place] for place in places] for line in (header, *rows)]
-    return _Grid(title, kept[0], kept[1:])
-
-
-def _folded(name: str) -> str:
-    """A header broken between words, and within a word only where it is longer than any method may be."""
-    parts = [textwrap.wrap(line, _HEADER_WIDTH, break_long_words=False) for line in name.split("\n")]
-    return "\n".join(textwrap.fill(part, _METHOD_WIDTH) for part in chain.from_iterable(parts))
-
-
-def _width(cell: str) -> int:
-    return max(map(len, cell.split("\n")))
 
 
 def _wrapped(line: str) -> str:

@@ -21,13 +21,12 @@ from typing import Any, TextIO
 from attrimark_registry.attribution import Attribution
 from attrimark_registry.catalog import load_catalog
 from attrimark_registry.errors import AttrimarkError
-from attrimark_registry.model import Model
 
 from .bundle import read_bundle, write_bundle
 from .job import Job, Task, from_json
-from .matrix import Variant
 from .outcome import Outcome, attempt, run_cell, unfinished
-from .prepare import Prepared, load_models, prepare
+from .prepare import Prepared, prepare
+from .variants import Variants
 
 log = logging.getLogger("attrimark.worker")
 
@@ -46,7 +45,7 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     channel = _take_over_stdout()
     catalog = load_catalog()
-    models = Models(chosen.device)
+    variants = Variants(chosen.device, chosen.store / "variants")
 
     def say(message: dict[str, Any]) -> None:
         channel.write(json.dumps(message) + "\n")
@@ -54,36 +53,20 @@ def main() -> None:
 
     say({"event": "ready"})
     for line in _lines():
-        run_job(from_json(line, catalog), models, chosen.store, say)
+        run_job(from_json(line, catalog), variants, chosen.store, say)
         say({"event": "done"})
 
 
-class Models:
-    """The models of one chain at a time, for all its seeds: variants that differ only in seed come in a row."""
-
-    def __init__(self, device: str) -> None:
-        self.device = device
-        self.loads = 0
-        self._origin: tuple[Any, ...] | None = None
-        self._models: dict[int, Model] = {}
-
-    def get(self, variant: Variant, seeds: tuple[int, ...]) -> Model:
-        if self._origin != (variant.origin, seeds):
-            self._origin, self._models = None, {}  # free the last chain's memory before loading this one's
-            self._models = load_models(variant, seeds, self.device)
-            self._origin = (variant.origin, seeds)
-            self.loads += 1
-        return self._models[variant.seed]
-
-
-def run_job(job: Job, models: Models, store: Path, say: Say) -> None:
+def run_job(job: Job, variants: Variants, store: Path, say: Say) -> None:
     """Every task of a variant, each told as soon as it is finished."""
 
     def advance(stage: str, done: int, total: int) -> None:
         say({"event": "advanced", "variant": str(job.variant), "stage": stage, "done": done, "total": total})
 
-    advance("prepare", 0, len(job.tasks))
-    status, reason, model = attempt(lambda: models.get(job.variant, job.seeds))
+    def taking(step: str) -> None:
+        advance(step, 0, len(job.tasks))
+
+    status, reason, model = attempt(lambda: variants.get(job.variant, job.seeds, taking))
     if model is None:
         for task in job.tasks:
             _tell(say, Outcome(unfinished(task.cell, status, reason)), None)

@@ -45,7 +45,7 @@ def command(
     from attrimark.slots import slots_for
     from attrimark.store import Store
 
-    from .show import show
+    from .show import show, show_stability
 
     catalog = load_catalog()
     chosen = read_suite(config, suite, catalog)
@@ -58,4 +58,6 @@ def command(
             click.echo(f"\nInterrupted; finished cells are kept. Resume with: attrimark {again}", err=True)
             context.exit(2)
         show(cells_of(chosen), opened, as_json=as_json)
+        if chosen.compares_seeds and not as_json and summary["ok"]:
+            show_stability(chosen, opened, figures=store / "figures" / suite)
     context.exit(1 if summary["failed"] else 0)

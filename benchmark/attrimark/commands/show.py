@@ -1,9 +1,10 @@
-"""Leaderboards of a suite's cells, printed as the user asked."""
+"""What a suite found, printed as the user asked: its leaderboards, and what varies over its seeds."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -11,7 +12,12 @@ import click
 from attrimark.leaderboard import leaderboards
 from attrimark.matrix import Cell
 from attrimark.run import judgements_of
+from attrimark.stability import stabilities
+from attrimark.stability_figures import write_figures
+from attrimark.stability_tables import as_json as stability_as_json
+from attrimark.stability_tables import as_text as stability_as_text
 from attrimark.store import Store
+from attrimark.suite import Suite
 from attrimark.tables import as_json as board_as_json
 from attrimark.tables import as_markdown, as_text
 
@@ -41,5 +47,21 @@ def show(
         click.echo(json.dumps([board_as_json(board) for board in boards], indent=2, ensure_ascii=False))
         return
     for board in boards:
+        if not board.columns and all(row.status == "ok" for row in board.rows):
+            continue  # the suite judges populations of seeds only
         click.echo(as_markdown(board) if format == "markdown" else as_text(board, details=details))
         click.echo()
+
+
+def show_stability(
+    suite: Suite, store: Store, *, as_json: bool = False, format: Format = "table", figures: Path | None = None
+) -> None:
+    """Print what varies over seeds, for each dataset and model; draw it where a folder is given."""
+    found = stabilities(suite, store)
+    if as_json:
+        click.echo(json.dumps([stability_as_json(each) for each in found], indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n\n".join(stability_as_text(each, format) for each in found))
+    if figures:
+        written = write_figures(found, figures)
+        click.echo(f"{len(written)} figures in {figures}", err=True)

@@ -1,0 +1,37 @@
+"""`attrimark stability`: what seeds, strategies and quantizers do to a suite's models and explanations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from . import options
+
+
+@click.command()
+@options.suite
+@options.config
+@options.store
+@click.option("--figures", type=click.Path(path_type=Path), help="Write the figures into this folder, as SVG and PNG.")
+@click.option("--format", "format", type=click.Choice(["table", "markdown"]), default="table", show_default=True)
+@options.as_json
+def command(
+    suite: str, config: Path, store: Path, figures: Path | None, format: Literal["table", "markdown"], as_json: bool
+) -> None:
+    """Print how models and explanations of SUITE vary over seeds, from stored results; nothing is trained or explained.
+
+    The models' accuracy and fine-tuning surface, each method's signal and noise, where the variance of its scores comes
+    from, and which of the suite's predictions came true.
+    """
+    from attrimark_registry.catalog import load_catalog
+
+    from attrimark.config import read_suite
+    from attrimark.store import Store
+
+    from .show import show_stability
+
+    chosen = read_suite(config, suite, load_catalog())
+    with Store(store) as opened:
+        show_stability(chosen, opened, as_json=as_json, format=format, figures=figures)

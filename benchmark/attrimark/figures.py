@@ -1,0 +1,112 @@
+"""Pictures of what varies over seeds: box plots of every word's score, and bars with intervals.
+
+Drawn with matplotlib's `Figure` alone: no window, no global state. Colours are Okabe and Ito's, which colour-blind
+readers can tell apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrimark_registry.errors import AttrimarkError
+from jaxtyping import Float
+
+from .statistics import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+WORD_INCHES = 0.42  # room for a slanted word below each box
+DPI = 150
+
+
+def boxes(
+    panels: Mapping[str, Float[np.ndarray, "seeds words"]], words: Sequence[str], title: str, scale: str
+) -> Figure:
+    """One panel a chain, one box a word: the quartiles of its score over seeds (whiskers: 1.5 interquartile ranges).
+
+    Args:
+        scale: what the scores are, for the axis.
+    """
+    from matplotlib.figure import Figure
+
+    width = max(5.0, WORD_INCHES * len(words) + 1.2)
+    figure = Figure(figsize=(width, 1.5 * len(panels) + 1.2), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for place, (axis, (name, scores)) in enumerate(zip(axes, panels.items(), strict=True)):
+        drawn = axis.boxplot(scores, patch_artist=True, widths=0.6, flierprops={"markersize": 2.5})
+        for box in drawn["boxes"]:
+            box.set(facecolor=COLOURS[place % len(COLOURS)], alpha=0.7)
+        for median in drawn["medians"]:
+            median.set(color="black")
+        axis.axhline(0, color="grey", linewidth=0.6)
+        axis.set_title(f"{name} · {len(scores)} seeds", fontsize=9, loc="left")
+        axis.tick_params(labelsize=8)
+    axes[-1].set_xticks(range(1, len(words) + 1), [_plain(word) for word in words], rotation=45, ha="right")
+    figure.supylabel(scale, fontsize=9)
+    figure.suptitle(_plain(title), fontsize=10)
+    return figure
+
+
+def bars(values: Mapping[str, Mapping[str, Estimate]], title: str) -> Figure:
+    """One panel a metric, one bar a chain, with its interval.
+
+    Args:
+        values: by the metric's display name, then by chain.
+    """
+    from matplotlib.figure import Figure
+
+    most = max(map(len, values.values()))
+    figure = Figure(figsize=(max(6.0, 2.4 * len(values)), 2.2 + 0.28 * most), layout="constrained")
+    axes = figure.subplots(1, len(values), squeeze=False)[0]
+    for axis, (metric, by_chain) in zip(axes, values.items(), strict=True):
+        heights = [each.mean if np.isfinite(each.mean) else 0.0 for each in by_chain.values()]
+        ends = [_ends(each) for each in by_chain.values()]
+        axis.bar(
+            range(len(heights)),
+            heights,
+            color=[COLOURS[place % len(COLOURS)] for place in range(len(heights))],
+            yerr=np.array(ends).T,
+            capsize=3,
+        )
+        axis.set_xticks(range(len(heights)), [_plain(name) for name in by_chain], rotation=45, ha="right", fontsize=8)
+        axis.set_title(_plain(metric), fontsize=9)
+        axis.tick_params(axis="y", labelsize=8)
+    figure.suptitle(_plain(title), fontsize=10)
+    return figure
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """The figure as SVG and PNG; the same figure gives the same files.
+
+    Raises:
+        AttrimarkError: the folder cannot be written to.
+    """
+    import matplotlib
+
+    stem = re.sub(r"[^\w.-]+", "-", name).strip("-.")
+    paths = [folder / f"{stem}.{ending}" for ending in ("svg", "png")]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with matplotlib.rc_context({"svg.hashsalt": "attrimark", "svg.fonttype": "none"}):
+            figure.savefig(paths[0], metadata={"Date": None, "Title": name})
+            figure.savefig(paths[1], dpi=DPI)
+    except OSError as error:
+        raise AttrimarkError(f"{folder}: the figures could not be written: {error.strerror}") from error
+    return paths
+
+
+def _ends(estimate: Estimate) -> tuple[float, float]:
+    """How far the interval reaches below and above the mean; nothing where there is none."""
+    ends = estimate.mean - estimate.low, estimate.high - estimate.mean
+    return (max(0.0, ends[0]), max(0.0, ends[1])) if np.isfinite(ends).all() else (0.0, 0.0)
+
+
+def _plain(text: str) -> str:
+    """Words as they are: a dollar sign begins no formula."""
+    return text.replace("$", r"\$")
