@@ -11,7 +11,7 @@ quickstart: .venv/installed
 	$(BIN)/attrimark run quickstart
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest --quiet
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --quiet
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

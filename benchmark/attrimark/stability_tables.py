@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from .grid import WIDTH, Grid, fitted, tabulated
+from .leaderboard import WEAK
 from .stability import Foretold, Models, Spread, Stability, Variation
 from .statistics import Estimate
 
@@ -20,9 +21,9 @@ LARGE = 1e5  # from here on a number is told by its power of ten
 def as_text(stability: Stability, format: Format = "table") -> str:
     """Tables, answers and predictions, for a terminal or for Markdown."""
     title = f"{stability.dataset} · {stability.model} · over seeds"
-    parts = [f"### {title}" if format == "markdown" else title]
+    parts = [f"### {title}" if format == "markdown" else _folded(title, format)]
     for table in _tables(stability):
-        parts.append(f"**{table.title}**" if format == "markdown" else table.title)
+        parts.append(f"**{table.title}**" if format == "markdown" else _folded(table.title, format))
         parts += (
             [tabulated(table, "pipe")]
             if format == "markdown"
@@ -109,6 +110,9 @@ def _sentences(stability: Stability) -> Iterator[str]:
             yield f"{answer.method}: {note}."
     yield from stability.readings
     for models in stability.models:
+        for name, figure in models.figures.items():
+            if name.partition("(")[0] == "accuracy" and figure.mean < WEAK:
+                yield f"{models.steps}: WEAK MODEL: its accuracy is under {WEAK}, so its explanations say little."
         if models.selection and models.selection.shortfall:
             yield f"{models.steps}: {models.selection.shortfall}."
     for each in stability.variations:
