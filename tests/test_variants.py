@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from attrimark_plugins.quantizers.nf4 import Nf4
 from attrimark_plugins.strategies.frozen import Frozen
 from attrimark_plugins.strategies.full import Full
 from attrimark_plugins.strategies.lora import Lora
-from attrimark_registry import AttrimarkError
+from attrimark_registry import AttrimarkError, ModelSource
 
 FAKE = Nf4(backend="fake")
 FULL, FROZEN, LORA = Full(epochs=1), Frozen(epochs=1), Lora(epochs=1)
@@ -117,3 +118,23 @@ def test_weights_of_another_network_do_not_fit(tmp_path):
     blank = FULL.blank(TinyEncoder(layers=1, width=16, heads=2).load(("negative", "positive"), "cpu"))
     with pytest.raises(AttrimarkError, match="do not fit"):
         fill(blank, {"head.dense.weight": torch.zeros(16, 16)})
+
+
+class Away(ModelSource):
+    """A network that cannot be had."""
+
+    name = "away"
+    asked: ClassVar[list[str]] = []
+
+    def load(self, labels, device):
+        self.asked.append(device)
+        raise AttrimarkError("the hub cannot be reached")
+
+
+def test_what_cannot_be_had_is_asked_for_once(tmp_path):
+    variants = Variants("cpu", tmp_path)
+    for chain in [(FULL,), (FULL, FAKE), (FROZEN,)]:
+        with pytest.raises(AttrimarkError, match="cannot be reached"):
+            variants.get(replace(variant(*chain), model=Away()), [0])
+    assert len(Away.asked) == 1
+    assert variants.get(variant(), [0])  # others go on

@@ -241,8 +241,9 @@ def _from_hub(asset: Reference, offline: bool) -> Path:
         )
     except OSError as error:  # the client's own errors are kinds of OSError too
         remedy = "fetch it once with a network" if offline else "check the name, the revision, the network and access"
+        told = " ".join(str(error).split())  # one line, which fits into a table's footnote
         raise AttrimarkError(
-            f"{asset} could not be had: {remedy}, or refer to a copy on this machine as path:DIRECTORY\n{error}"
+            f"{asset} could not be had: {remedy}, or refer to a copy on this machine as path:DIRECTORY ({told})"
         ) from error
 
 
