@@ -22,6 +22,8 @@ COMMANDS = {
     "plan": "Print a suite's cells, what cannot run and why, and the estimated cost.",
     "leaderboard": "Print the leaderboards of stored results.",
     "stability": "Print how models and explanations vary over seeds, and draw it.",
+    "record": "Run a suite, and record what its cells cost and scored.",
+    "regress": "Run a suite, and fail where it got worse than recorded.",
     "explain": "Explain one decision on one text.",
     "plugins": "List what is installed, and what is broken.",
     "assets": "List the models and data that plugins need, and fetch them.",

@@ -1,0 +1,97 @@
+"""`attrimark record`: accept a suite's numbers as those that later runs are compared with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options, recorded_options
+
+FAILED, NOTHING = 1, 5
+
+
+@click.command()
+@options.suite
+@options.config
+@click.option("--reason", required=True, help="Why these numbers are accepted; it stands beside each that changed.")
+@recorded_options.recorded
+@recorded_options.only
+@click.option("--reseeds", type=click.IntRange(min=5), metavar="K", help="Train with K seeds, and record their spread.")
+@click.option("--primary", multiple=True, metavar="METRIC", help="A metric that gates; by default, the headline.")
+@click.option("--store-text/--no-store-text", default=None, help="Whether reports show texts; files never hold any.")
+@recorded_options.computing
+@click.pass_context
+def command(
+    context: click.Context,
+    suite: str,
+    config: Path,
+    reason: str,
+    recorded: Path,
+    only: str | None,
+    reseeds: int | None,
+    primary: tuple[str, ...],
+    store_text: bool | None,
+    store: Path | None,
+    no_run: bool,
+    slots: int | None,
+    threads: int | None,
+    device: str | None,
+    quiet: bool,
+) -> None:
+    """Run SUITE and record what its cells cost and scored, for `attrimark regress` to compare with.
+
+    A cell that was recorded before is written anew only where a number moved by more than a third of its tolerance.
+    Exit code 1 where a cell failed: it is not recorded, and what was recorded of it stays.
+    """
+    from dataclasses import replace
+
+    from attrimark_registry.catalog import load_catalog
+
+    from attrimark.anew import Interrupted, Run, spread_of, store_at
+    from attrimark.config import read_suite
+    from attrimark.matrix import cells_of
+    from attrimark.power import power_of
+    from attrimark.progress import Progress
+    from attrimark.recorded import check_place, read_recorded, write_recorded
+    from attrimark.recording import is_as_recorded, primary_of, renewed, troubles
+    from attrimark.slots import slots_for
+
+    if not reason.strip():
+        raise click.UsageError("--reason must say why")
+    if no_run and store is None:
+        raise click.UsageError("--no-run needs --store: there is nothing else to take")
+    catalog = load_catalog()
+    chosen = read_suite(config, suite, catalog)
+    check_place(recorded)
+    before = read_recorded(recorded) if recorded.exists() else None
+    if before and before.suite != suite:
+        raise click.UsageError(f"{recorded} holds the suite {before.suite}: choose another file with --recorded")
+    gating = primary_of(cells_of(chosen), primary, before.primary if before else ())
+    shown = store_text if store_text is not None else before is None or before.store_text
+    catalog.manager.register(Progress(quiet=quiet))
+    try:
+        with store_at(store, keep=shown) as opened:
+            run = Run(chosen, opened, [] if no_run else slots_for(slots, device, threads), catalog.manager, only)
+            now = run.taken(gating, shown)
+            if reseeds:
+                now = replace(now, reseeds=spread_of(run.reseeded(reseeds)))
+    except Interrupted as interrupted:
+        recorded_options.resume(context, interrupted)
+        return
+    unfit = troubles(now)
+    after, changed = renewed(before, now, reason, only)
+    for name, why in unfit.items():
+        click.echo(f"not recorded: {name}: {why}", err=True)
+    if not now.cells or not after.cells:
+        click.echo("Nothing to record: there are no results to record for these cells.", err=True)
+        context.exit(FAILED if unfit else NOTHING)
+    if is_as_recorded(before, after, changed):
+        click.echo(f"{recorded} stays as it is: nothing moved by more than a third of its tolerance.")
+    else:
+        write_recorded(after, recorded)
+        for name, moved in changed.items():
+            click.echo(f"{name}: {moved}")
+        click.echo(f"{recorded}: {len(changed)} cells changed, of {len(after.cells)}.")
+    click.echo("\n".join(power_of(after)))
+    context.exit(FAILED if unfit else 0)

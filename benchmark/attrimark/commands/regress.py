@@ -1,0 +1,109 @@
+"""`attrimark regress`: fail a build whose explanations got worse, or cost more, than what was recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options, recorded_options
+
+
+@click.command()
+@options.suite
+@options.config
+@recorded_options.recorded
+@recorded_options.only
+@click.option("--same-weights", "mode", flag_value="same-weights", help="The models are the recorded ones.")
+@click.option(
+    "--retrained", "mode", flag_value="retrained", help="They were trained again: compare with reseeded ones."
+)
+@click.option("--strict", is_flag=True, help="Exit with 7 where it cannot be told.")
+@click.option(
+    "--improvements", type=click.Choice(["warn", "fail", "ignore"]), default="warn", show_default=True,
+    help="What to do about numbers better than recorded.",
+)  # fmt: skip
+@click.option("--paired", metavar="BASE_REF", help="Also time each method against that commit, in pairs.")
+@click.option("--pairs", type=click.IntRange(min=10), default=10, show_default=True)
+@click.option("--threshold", type=click.FloatRange(min=0, min_open=True), default=0.10, show_default=True,
+              help="Of --paired: how much slower is a regression.")  # fmt: skip
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit's XML.")
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Append Markdown, for a job summary.")
+@options.as_json
+@recorded_options.computing
+@click.pass_context
+def command(
+    context: click.Context,
+    suite: str,
+    config: Path,
+    recorded: Path,
+    only: str | None,
+    mode: Any,
+    strict: bool,
+    improvements: Any,
+    paired: str | None,
+    pairs: int,
+    threshold: float,
+    junit: Path | None,
+    markdown: Path | None,
+    as_json: bool,
+    store: Path | None,
+    no_run: bool,
+    slots: int | None,
+    threads: int | None,
+    device: str | None,
+    quiet: bool,
+) -> None:
+    """Run SUITE and compare it with what was recorded: counted costs, values of metrics, and what fails now.
+
+    Exit codes: 0 passed, 1 a regression, 2 interrupted, 4 wrong usage or recorded file, 5 nothing to compare, 7 a
+    primary metric cannot be compared (with --strict also: cannot be told).
+    """
+    from attrimark_registry.catalog import load_catalog
+
+    from attrimark.anew import Interrupted, Run, store_at
+    from attrimark.config import read_suite
+    from attrimark.progress import Progress
+    from attrimark.recorded import check_place, hashed, read_recorded
+    from attrimark.recording import narrowed
+    from attrimark.regression import compare, exit_code
+    from attrimark.regression_reports import Report, append_markdown, as_text, notes_on, to_line, write_junit
+    from attrimark.slots import slots_for
+    from attrimark.work_trees import commit_of, time_pairs
+
+    if no_run and store is None:
+        raise click.UsageError("--no-run needs --store: there is nothing else to compare")
+    catalog = load_catalog()
+    chosen = read_suite(config, suite, catalog)
+    before = read_recorded(recorded)
+    if before.suite != suite:
+        raise click.UsageError(f"{recorded} holds the suite {before.suite}, not {suite}")
+    for place in filter(None, (junit, markdown)):
+        check_place(place)
+    if paired:
+        paired = commit_of(paired)
+    catalog.manager.register(Progress(quiet=quiet or as_json))
+    working = slots_for(slots, device, threads)
+    try:
+        with store_at(store, keep=before.store_text) as opened:
+            run = Run(chosen, opened, [] if no_run else working, catalog.manager, only)
+            cells, names = run.cells
+            now = run.taken(before.primary, before.store_text)
+    except Interrupted as interrupted:
+        recorded_options.resume(context, interrupted)
+        return
+    shown = {hashed(each.id): each for cell in cells for each in cell.variant.examples} if before.store_text else {}
+    findings = compare(narrowed(before, only), now, mode, shown) if now.cells else []
+    if paired and now.cells:
+        findings += time_pairs(paired, config, suite, cells, names, working[0], pairs, threshold)
+    given = ["regress", suite, "--config", str(config), "--recorded", str(recorded)]
+    given += [f"--{mode}"] if mode else []
+    notes = notes_on(before, findings, improvements)
+    report = Report(suite, findings, given, exit_code(findings, strict, improvements), notes)
+    click.echo(to_line(report) if as_json else as_text(report))
+    if junit:
+        write_junit(report, junit)
+    if markdown:
+        append_markdown(report, markdown)
+    context.exit(report.code)
