@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -417,6 +418,22 @@ def test_cost_is_that_of_one_explanation():
     board = board_of(cells("random", flat(0.5)), cells("lrp", flat(0.6)))
     spend = row_of(board, "lrp").spend
     assert (spend.seconds, spend.forwards, spend.backwards, spend.gflops) == (0.5, 3.0, 0.0, 2.0)
+    assert spend.peak_megabytes is None
+
+
+def test_cost_stands_beside_the_score_that_sorts_the_board():
+    measured = [
+        replace(record, own=replace(record.own, backwards=len(TEXTS), peak=10**6 * (3 + record.specs["seed"])))
+        for record in cells("lrp", flat(0.6))
+    ]
+    board = board_of(cells("random", flat(0.5)), measured)
+    assert row_of(board, "lrp").spend.peak_megabytes == 7  # the largest over seeds
+    score = score_of(board, "lrp").away
+    costs = as_text(board).split("Cost of one explanation")[1]
+    (random,) = re.findall(r"^random .*", costs, re.MULTILINE)
+    (lrp,) = re.findall(r"^lrp .*", costs, re.MULTILINE)
+    assert lrp.split() == ["lrp", "0.5", f"{score.mean:.3f}", f"±{score.half:.3f}*", "3", "(+1)", "0", "2", "7"]
+    assert random.split()[-2:] == ["2", "–"]  # a record from before peaks were measured
 
 
 def test_a_board_without_any_metric_still_lists_its_methods():
@@ -480,7 +497,7 @@ def test_details_show_home_and_every_operator():
 
 def test_markdown_is_a_table_with_bold_for_better():
     markdown = as_markdown(board_of(cells("random", flat(0.5)), cells("lrp", flat(0.7))))
-    (line,) = (line for line in markdown.split("\n") if line.startswith("| lrp") and "±" in line)
+    line, _ = (line for line in markdown.split("\n") if line.startswith("| lrp") and "±" in line)
     assert "**0.7" in line
     assert "\\*" not in line
     assert "bold: better" in markdown
@@ -497,7 +514,7 @@ def test_names_cannot_bring_their_own_markup():
     markdown = as_markdown(board)
     assert "\\<script\\>" in markdown
     assert "<script>" not in markdown.replace("\\<", "")
-    assert all(line.replace("\\|", "").count("|") in (0, 3, 7) for line in markdown.split("\n"))
+    assert all(line.replace("\\|", "").count("|") in (0, 3, 8) for line in markdown.split("\n"))
     for rendered in (as_text(board), markdown, as_html(board)):
         assert "\x1b" not in rendered
         assert "\u202e" not in rendered

@@ -66,7 +66,7 @@ def write_whole(content: bytes, path: Path) -> None:
             os.fsync(file.fileno())
         move(partial, path)
     except OSError as error:
-        raise AttrimarkError(f"{path} could not be written: {error.strerror}") from error
+        raise AttrimarkError(f"{path.parent}: {path.name} could not be written: {error.strerror}") from error
     finally:
         with suppress(OSError):  # renamed, or never made
             partial.unlink()

@@ -8,6 +8,7 @@ each asker would have cost alone.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -97,10 +98,16 @@ class SubsetEvaluator:
         """Share nothing with what comes next (a suite's `isolate`)."""
         self._outputs.clear()
 
+    def alone(self, row: Encoded) -> SubsetEvaluator:
+        """An evaluator for one row that shares no values with this one, only what is known of the model."""
+        self._try_trees([row])
+        other = copy.copy(self)
+        other._outputs = {}
+        return other
+
     def explore(self, questions: Sequence[Question]) -> list[Answer]:
         """Drive every exploration to its end, all of them side by side, so that their subsets share batches."""
-        if self._trees is None and questions:
-            self._trees = allows_trees(self.model, max((each.row for each in questions), key=len))
+        self._try_trees([each.row for each in questions])
         started = time.perf_counter()
         asked = [_Asked(question) for question in questions]
         answers: list[Answer | None] = [None] * len(questions)
@@ -117,6 +124,10 @@ class SubsetEvaluator:
             self._compute({place: (asked[place], keep) for place, keep in wanted.items()})
             sent = {place: self._read(questions[place], keep) for place, keep in wanted.items()}
         return _share_seconds([answer for answer in answers if answer], time.perf_counter() - started)
+
+    def _try_trees(self, rows: Sequence[Encoded]) -> None:
+        if self._trees is None and rows:
+            self._trees = allows_trees(self.model, max(rows, key=len))
 
     def _compute(self, wanted: dict[int, tuple[_Asked, Keep]]) -> None:
         """Fill the cache with the outputs that are missing."""

@@ -1,4 +1,4 @@
-"""Pictures of what varies over seeds: box plots of every word's score, and bars with intervals.
+"""Pictures of explanations: words' scores as bars or, over seeds, as box plots; and metrics with their intervals.
 
 Drawn with matplotlib's `Figure` alone: no window, no global state. Colours are Okabe and Ito's, which colour-blind
 readers can tell apart.
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 WORD_INCHES = 0.42  # room for a slanted word below each box
+ABREAST = 3  # panels side by side
 DPI = 150
 
 
@@ -61,10 +62,13 @@ def bars(values: Mapping[str, Mapping[str, Estimate]], title: str) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    most = max(map(len, values.values()))
-    figure = Figure(figsize=(max(6.0, 2.4 * len(values)), 2.2 + 0.28 * most), layout="constrained")
-    axes = figure.subplots(1, len(values), squeeze=False)[0]
-    for axis, (metric, by_chain) in zip(axes, values.items(), strict=True):
+    rows, most = -(-len(values) // ABREAST), max(map(len, values.values()))
+    size = 2.6 * min(ABREAST, len(values)) + 1, (2.2 + 0.2 * most) * rows
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(rows, min(ABREAST, len(values)), squeeze=False).ravel()
+    for unused in axes[len(values) :]:
+        unused.remove()
+    for axis, (metric, by_chain) in zip(axes, values.items(), strict=False):
         heights = [each.mean if np.isfinite(each.mean) else 0.0 for each in by_chain.values()]
         ends = [_ends(each) for each in by_chain.values()]
         axis.bar(
@@ -77,6 +81,23 @@ def bars(values: Mapping[str, Mapping[str, Estimate]], title: str) -> Figure:
         axis.set_xticks(range(len(heights)), [_plain(name) for name in by_chain], rotation=45, ha="right", fontsize=8)
         axis.set_title(_plain(metric), fontsize=9)
         axis.tick_params(axis="y", labelsize=8)
+    figure.suptitle(_plain(title), fontsize=10)
+    return figure
+
+
+def word_bars(panels: Mapping[str, Float[np.ndarray, " words"]], words: Sequence[str], title: str) -> Figure:
+    """One panel a method, to its own scale, and one bar a word: what supports the decision, and what opposes it."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(max(5.0, WORD_INCHES * len(words) + 1.2), 1.1 * len(panels) + 1.2), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (name, scores) in zip(axes, panels.items(), strict=True):
+        axis.bar(range(len(words)), scores, color=[COLOURS[0] if score >= 0 else COLOURS[1] for score in scores])
+        axis.axhline(0, color="grey", linewidth=0.6)
+        axis.set_title(_plain(name), fontsize=9, loc="left")
+        axis.tick_params(labelsize=8)
+    axes[-1].set_xticks(range(len(words)), [_plain(word) for word in words], rotation=45, ha="right")
+    figure.supylabel("score", fontsize=9)
     figure.suptitle(_plain(title), fontsize=10)
     return figure
 

@@ -55,13 +55,14 @@ class Score:
 
 @dataclass(frozen=True)
 class Spend:
-    """Mean own cost of one explanation."""
+    """Mean own cost of one explanation; the peak is of the longest text, and None where no record tells it."""
 
     seconds: float
     forwards: float
     backwards: float
     tokens: float
     gflops: float
+    peak_megabytes: float | None
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,7 @@ class _Entry:
             backwards=total.backwards / count,
             tokens=total.tokens / count,
             gflops=total.flops / count / 1e9,
+            peak_megabytes=None if total.peak is None else total.peak / 1e6,
         )
 
     def values(

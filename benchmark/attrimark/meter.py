@@ -20,7 +20,7 @@ class Passes:
 
 @contextmanager
 def counted(model: Model) -> Iterator[Passes]:
-    """Count rows forwards and backwards until the context ends."""
+    """Count rows forwards and backwards until the context ends, also through the network it was fine-tuned from."""
     passes = Passes()
 
     def forward(module: torch.nn.Module, args: object, output: object) -> None:
@@ -30,11 +30,13 @@ def counted(model: Model) -> Iterator[Passes]:
         if logits.requires_grad:
             logits.register_hook(lambda gradient: _add_backwards(passes, rows))
 
-    hook = model.network.register_forward_hook(forward)
+    networks = {id(each.network): each.network for each in (model, model.pretrained) if each}
+    hooks = [network.register_forward_hook(forward) for network in networks.values()]
     try:
         yield passes
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
 
 
 def _add_backwards(passes: Passes, rows: int) -> None:

@@ -125,7 +125,7 @@ def _grids(board: Leaderboard, details: bool) -> Iterator[Grid]:
     if apart := [column for column in board.columns if not column.headline]:
         yield _scores("Beside the headline", board.rows, apart)
     if any(row.spend for row in board.rows):
-        yield _costs(board.rows)
+        yield _costs(board)
     if details:
         yield from (_details(column, board.rows) for column in board.columns)
 
@@ -141,10 +141,21 @@ def _scores(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Grid:
     return Grid(title, ["method", *(list(map(_heading, columns)) or ["status"])], lines)
 
 
-def _costs(rows: Sequence[Row]) -> Grid:
-    lines = [[_printable(row.method), *map(_amount, asdict(row.spend).values())] for row in rows if row.spend]
-    header = ["method", "seconds", "forwards", "backwards", "tokens", "GFLOP"]
-    return Grid("Cost of one explanation, computed alone", header, lines)
+def _costs(board: Leaderboard) -> Grid:
+    """What an explanation takes beside what it is worth, by the metric that sorts the board."""
+    first = [column for column in board.columns if column.headline][:1]
+    lines = []
+    for row in board.rows:
+        if spend := row.spend:
+            worth = [_shown(row.scores[column.digest]) for column in first]
+            back = f" (+{_amount(spend.backwards)})" if spend.backwards else ""
+            passes = _amount(spend.forwards) + back
+            rest = map(_amount, (spend.tokens, spend.gflops, spend.peak_megabytes))
+            lines.append([_printable(row.method), _amount(spend.seconds), *worth, passes, *rest])
+    header = ["method", "seconds", *map(_heading, first), "forwards\n(+ back)", "tokens", "GFLOP", "peak MB"]
+    return Grid(
+        "Cost of one explanation, computed alone (peak MB: of the longest text, without the network)", header, lines
+    )
 
 
 def _details(column: Column, rows: Sequence[Row]) -> Grid:
@@ -195,7 +206,9 @@ def _number(value: float | None) -> str:
     return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 1000 else f"{value:.4g}"
 
 
-def _amount(value: float) -> str:
+def _amount(value: float | None) -> str:
+    if value is None:
+        return "–"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 

@@ -17,6 +17,7 @@ from . import options
 @click.option("--metric", help="Show this metric only.")
 @click.option("--format", "format", type=click.Choice(["table", "markdown"]), default="table", show_default=True)
 @click.option("--details", is_flag=True, help="Also home scores and the scores under each removal operator.")
+@click.option("--figures", type=click.Path(path_type=Path), help="Draw each method's word scores into this folder.")
 @options.as_json
 def command(
     suite: str,
@@ -25,6 +26,7 @@ def command(
     metric: str | None,
     format: Literal["table", "markdown"],
     details: bool,
+    figures: Path | None,
     as_json: bool,
 ) -> None:
     """Print the leaderboards of SUITE from stored results; nothing is computed."""
@@ -34,8 +36,10 @@ def command(
     from attrimark.matrix import cells_of
     from attrimark.store import Store
 
-    from .show import show
+    from .show import draw, show
 
     cells = cells_of(read_suite(config, suite, load_catalog()))
     with Store(store) as opened:
         show(cells, opened, as_json=as_json, format=format, metric=metric, details=details)
+        if figures:
+            draw(cells, opened, figures)

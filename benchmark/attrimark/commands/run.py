@@ -32,7 +32,7 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Run SUITE: compute what is missing, store every cell as it is finished, print the leaderboards.
+    """Run SUITE: compute what is missing, store every cell as it is finished, print the leaderboards, draw figures.
 
     Run it again to resume; finished cells are never run twice. Exit code 1 where a cell failed.
     """
@@ -45,7 +45,7 @@ def command(
     from attrimark.slots import slots_for
     from attrimark.store import Store
 
-    from .show import show, show_stability
+    from .show import draw, show, show_stability
 
     catalog = load_catalog()
     chosen = read_suite(config, suite, catalog)
@@ -58,6 +58,10 @@ def command(
             click.echo(f"\nInterrupted; finished cells are kept. Resume with: attrimark {again}", err=True)
             context.exit(2)
         show(cells_of(chosen), opened, as_json=as_json)
-        if chosen.compares_seeds and not as_json and summary["ok"]:
-            show_stability(chosen, opened, figures=store / "figures" / suite)
+        if summary["ok"] and not as_json:
+            figures = store / "figures" / suite
+            if chosen.compares_seeds:
+                show_stability(chosen, opened, figures=figures)
+            else:
+                draw(cells_of(chosen), opened, figures)
     context.exit(1 if summary["failed"] else 0)

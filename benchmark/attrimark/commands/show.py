@@ -20,6 +20,7 @@ from attrimark.store import Store
 from attrimark.suite import Suite
 from attrimark.tables import as_json as board_as_json
 from attrimark.tables import as_markdown, as_text
+from attrimark.word_figures import write_word_figures
 
 Format = Literal["table", "markdown"]
 
@@ -63,5 +64,13 @@ def show_stability(
     else:
         click.echo("\n\n".join(stability_as_text(each, format) for each in found))
     if figures:
-        written = write_figures(found, figures)
-        click.echo(f"{len(written)} figures in {figures}", err=True)
+        _tell(write_figures(found, figures), figures)
+
+
+def draw(cells: Sequence[Cell], store: Store, folder: Path) -> None:
+    """Draw what every method scores the words of one text, for each dataset × model × chain."""
+    _tell(write_word_figures(cells, store, folder), folder)
+
+
+def _tell(written: Sequence[Path], folder: Path) -> None:
+    click.echo(f"{len(written)} figures in {folder}", err=True)
