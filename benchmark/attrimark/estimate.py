@@ -48,8 +48,8 @@ def estimate(cell: Cell) -> Estimate:
         elif isinstance(cell.method, ModelMethod):
             passes = cell.method.passes
         made = Attribution(example, features, rng.permutation(len(features)).astype(np.float32), Target((0,)), "")
-        for metric in cell.metrics:
-            if isinstance(metric, SubsetMetric):
+        for digest, metric in cell.judgements.items():
+            if isinstance(metric, SubsetMetric) and digest not in cell.refusals:
                 operators = len(cell.operators or ()) or DEFAULT_OPERATORS
                 passes += operators * _subsets(metric.explore(made, rng), len(features))
         total += Estimate(passes, round(passes * words * TOKENS_A_WORD))

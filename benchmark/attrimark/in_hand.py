@@ -92,10 +92,10 @@ def evaluate(
     examples = tuple(
         each if isinstance(each, Example) else Example(str(place), (each,)) for place, each in enumerate(texts)
     )
+    given = _Given(network=type(ready.network).__name__, fine_tuned=ready.pretrained is not None)
     variant = Variant(
-        _InHand(texts=examples, labels=ready.labels), _Given(network=type(ready.network).__name__), (), 0,
-        granularity, target, len(examples), None,
-    )  # fmt: skip
+        _InHand(texts=examples, labels=ready.labels), given, (), 0, granularity, target, len(examples), None
+    )
     chosen = tuple(cast(Metric, _made(catalog, "metric", metric)) for metric in metrics)
     cells = [
         Cell(variant, method, seed, 0, operator, operators, "sum", chosen)
@@ -163,6 +163,11 @@ class _Given(ModelSource):
     trained = True
 
     network: str
+    fine_tuned: bool
+
+    @property
+    def knows_pretrained(self) -> bool:
+        return self.fine_tuned
 
     def load(self, labels: Sequence[str], device: str) -> Model:
         raise AttrimarkError("a network in hand cannot be loaded again: use a model plugin")

@@ -10,11 +10,12 @@ from functools import cached_property, lru_cache
 from typing import Any, cast
 
 from attrimark_registry.errors import AttrimarkError
-from attrimark_registry.model import How
+from attrimark_registry.model import NO_PRETRAINED, How
 from attrimark_registry.plugin import (
     Dataset,
     Method,
     Metric,
+    ModelMethod,
     ModelMetric,
     ModelSource,
     PopulationMetric,
@@ -58,8 +59,12 @@ class Variant:
     @cached_property
     def training(self) -> tuple[Example, ...]:
         """The texts that strategies train on; none where the chain trains nothing."""
-        trains = any(isinstance(step, Strategy) for step in self.chain)
-        return splits_of(self.dataset).train[: self.train] if trains else ()
+        return splits_of(self.dataset).train[: self.train] if self.trains else ()
+
+    @property
+    def trains(self) -> bool:
+        """Whether any step of the chain moves weights."""
+        return any(isinstance(step, Strategy) and step.trains for step in self.chain)
 
     @property
     def origin(self) -> tuple[Any, ...]:
@@ -129,6 +134,19 @@ class Cell:
             _digest([metric.digest, named]) if named and isinstance(metric, SubsetMetric) else metric.digest: metric
             for metric in mine
         }
+
+    @cached_property
+    def refusals(self) -> Mapping[str, str]:
+        """Why judgements cannot be made here, by content hash, where that is known already."""
+        refused = {}
+        for digest, metric in self.judgements.items():
+            if isinstance(metric, ModelMetric):
+                reason = _unmet(metric, self.variant)
+            else:
+                reason = f"{self.method} scores parts of the network, not words" if of_components(self.method) else None
+            if reason:
+                refused[digest] = reason
+        return refused
 
     @property
     def specs(self) -> Mapping[str, Any]:
@@ -207,9 +225,9 @@ def chains_of(matrix: Matrix) -> Iterator[Chain]:
 
 
 def _cells(suite: Suite, matrix: Matrix, variant: Variant) -> Iterator[Cell]:
-    problem = _problem(variant)
     methods: list[Method | None] = [None, *matrix.methods]
     for method in methods:
+        problem = _problem(variant) or (_unmet(method, variant) if method else None)
         for replicate in range(suite.replicates if method and method.stochastic else 1):
             yield Cell(
                 variant=variant,
@@ -225,9 +243,22 @@ def _cells(suite: Suite, matrix: Matrix, variant: Variant) -> Iterator[Cell]:
             )
 
 
+def of_components(method: Method | None) -> bool:
+    """Whether it scores parts of the network, of which metrics of words know nothing."""
+    return isinstance(method, ModelMethod) and method.features == "components"
+
+
 def _problem(variant: Variant) -> str | None:
-    if not variant.model.trained and not any(isinstance(step, Strategy) for step in variant.chain):
+    if not variant.model.trained and not variant.trains:
         return f"{variant.model.name} comes without a trained head: add a strategy, such as frozen"
+    steps = [step for step in variant.chain if isinstance(step, Strategy)]
+    return next((reason for step in steps if (reason := _unmet(step, variant))), None)
+
+
+def _unmet(plugin: Strategy | Method | ModelMetric, variant: Variant) -> str | None:
+    """What the plugin needs and the variant has not."""
+    if "pretrained" in plugin.needs and not (variant.trains or variant.model.knows_pretrained):
+        return NO_PRETRAINED
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from attrimark_registry.attribution import Attribution, Measure
+from attrimark_registry.attribution import Attribution, Measure, as_scores
 from attrimark_registry.errors import Unsupported
 from attrimark_registry.plugin import Metric, ModelMetric, SpanMetric, SubsetMetric
 from attrimark_registry.removal import Operator
@@ -40,11 +40,16 @@ def measure_model(prepared: Prepared, metric: ModelMetric, splits: Splits) -> li
     examples = metric.texts(splits, [row.example for row in prepared.rows])
     if not examples:
         raise Unsupported(next(iter(prepared.left_out.values()), "there are no texts"))
-    returned = metric.measure(prepared.model, examples)
-    if np.ndim(returned) == 0:
-        return [Measure(metric.digest, "", "", float(returned))]  # pyright: ignore[reportArgumentType]
-    values = [None if np.isnan(value) else float(value) for value in np.asarray(returned)]
-    return [Measure(metric.digest, example.id, "", value) for example, value in zip(examples, values, strict=True)]
+    returned = as_scores(metric.measure(prepared.model, examples))
+    if np.ndim(returned.values) == 0:
+        kept = {name: float(number) for name, number in returned.diagnostics.items()}
+        return [Measure(metric.digest, "", "", float(returned.values), kept)]
+    measures = []
+    for place, (example, value) in enumerate(zip(examples, np.asarray(returned.values), strict=True)):
+        kept = {name: float(numbers[place]) for name, numbers in returned.diagnostics.items()}
+        known = not np.isnan(value)
+        measures.append(Measure(metric.digest, example.id, "", float(value) if known else None, kept if known else {}))
+    return measures
 
 
 def _by_subsets(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from attrimark_registry.attribution import Attribution, Cost, Measure, Record, Status
-from attrimark_registry.errors import Unsupported
+from attrimark_registry.errors import AttrimarkError, Unsupported
 from attrimark_registry.plugin import Metric, ModelMetric
 
 from .attribute import Attributions, attribute
@@ -68,6 +68,9 @@ def attempt(verb: Callable[[], Result]) -> tuple[Status, str | None, Result | No
         return "ok", None, verb()
     except Unsupported as refusal:
         return "unsupported", str(refusal), None
+    except AttrimarkError as error:  # a message that names its remedy: nobody needs to see where it came from
+        log.warning("%s", error)
+        return "failed", str(error), None
     # a plugin is a stranger's code: its failure is recorded, and the matrix goes on
     except Exception as error:
         log.warning("%s", traceback.format_exc())
@@ -91,6 +94,9 @@ def _judged(
     measures: list[Measure] = []
     for digest, metric in cell.judgements.items():
         if wanted is None or digest in wanted:
+            if digest in cell.refusals:
+                statuses[digest] = "unsupported", cell.refusals[digest]
+                continue
             status, reason, values = attempt(lambda metric=metric: _measure(cell, prepared, metric, attributions))
             statuses[digest] = status, reason
             measures += [replace(value, metric=digest) for value in values or []]

@@ -13,7 +13,7 @@ from attrimark_registry.text import Example, Feature
 from jaxtyping import Float
 
 from .bundle import read_bundle
-from .matrix import Cell, Chain, Variant, named
+from .matrix import Cell, Chain, Variant, named, of_components
 from .store import Store
 
 
@@ -79,7 +79,7 @@ def populations(cells: Iterable[Cell], store: Store) -> list[Population]:
     """The populations of two seeds or more among these cells, in their order."""
     groups: dict[tuple[object, ...], list[Cell]] = {}
     for cell in cells:
-        if cell.method is not None:
+        if cell.method is not None and not of_components(cell.method):
             variant = replace(cell.variant, seed=0)
             groups.setdefault((variant, cell.method, cell.operator, cell.pooling), []).append(cell)
     made = [_population(group, store) for group in groups.values() if len({cell.variant.seed for cell in group}) > 1]

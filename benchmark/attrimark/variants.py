@@ -39,6 +39,7 @@ class Variants:
         self.device = device
         self.folder = folder
         self._shared: tuple[Any, Model] | None = None  # the network before any training, by what made it
+        self._missing: tuple[Any, AttrimarkError] | None = None  # what could not be had: a hub is asked once
         self._held: tuple[Any, dict[int, Model]] = (None, {})  # trained together, and of a kind that is not kept
 
     def get(self, variant: Variant, seeds: Sequence[int], advance: Advance = lambda step: None) -> Model:
@@ -64,10 +65,16 @@ class Variants:
         )
         labels = splits_of(variant.dataset).labels
         made_of = labels, variant.model, variant.chain[:leading]
+        if self._missing and self._missing[0] == made_of:
+            raise self._missing[1]
         if self._shared is None or self._shared[0] != made_of:
             self._shared, self._held = None, (None, {})  # free memory before loading
             advance(f"load {variant.model.name}")
-            model = variant.model.load(labels, self.device)
+            try:
+                model = variant.model.load(labels, self.device)
+            except AttrimarkError as error:
+                self._missing = made_of, error
+                raise
             for step in variant.chain[:leading]:
                 if isinstance(step, Quantizer):
                     model = step.quantize(model)
@@ -85,7 +92,8 @@ class Variants:
         if self._held[0] == held_by and variant.seed in self._held[1]:
             return self._held[1][variant.seed]
         wanted = self._wanted(variant, place, step, seeds)
-        advance(f"train {step.name}" + (f", {len(wanted)} seeds" if len(wanted) > 1 else ""))
+        doing = f"train {step.name}" if step.trains else step.name
+        advance(doing + (f", {len(wanted)} seeds" if len(wanted) > 1 else ""))
         trained = dict(zip(wanted, step.fine_tune(model, variant.training, wanted), strict=True))
         if step.blank(model) is None:
             self._held = (held_by, trained) if len(wanted) > 1 else (None, {})

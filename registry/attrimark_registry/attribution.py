@@ -39,6 +39,8 @@ class Cost:
         tokens: tokens of those rows, without padding.
         flops: floating-point operations of the blocks; a backward counts as two forwards.
         seconds: wall time, this explanation's share of what was computed together.
+        peak: the most bytes that tensors held at once, above what they held before, while this explanation was
+            computed alone; None where that was not measured. Of several explanations it is the largest.
     """
 
     subsets: int = 0
@@ -47,10 +49,12 @@ class Cost:
     tokens: int = 0
     flops: int = 0
     seconds: float = 0.0
+    peak: int | None = None
 
     def __add__(self, other: Cost) -> Cost:
         mine, theirs = asdict(self), asdict(other)
-        return Cost(**{name: mine[name] + theirs[name] for name in mine})
+        peaks = [peak for peak in (mine.pop("peak"), theirs.pop("peak")) if peak is not None]
+        return Cost(**{name: mine[name] + theirs[name] for name in mine}, peak=max(peaks, default=None))
 
 
 @dataclass(frozen=True, eq=False)

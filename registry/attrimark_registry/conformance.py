@@ -196,16 +196,16 @@ SUBSET_METHOD_CHECKS = (
 def check_token_scores_are_finite_and_shaped_as_the_batch(
     method: ModelMethod, model: Model, rows: Sequence[Encoded]
 ) -> None:
-    """Scores are [batch, tokens], finite where a token is real; diagnostics have one number a row first."""
+    """Scores are [batch, tokens], finite where a token is real, or [batch, components]; diagnostics: a row each."""
     with model.active():
         batch = model.collate(rows)
         scores = method.attribute(model, batch, _generators(range(len(rows))))
+        tokens = method.features == "tokens"
+        shape = tuple(batch.input_ids.shape) if tokens else (len(rows), len(method.components(model)))
     values = _array(scores.values)
-    _demand(
-        values.shape == tuple(batch.input_ids.shape),
-        f"scores {values.shape} were returned for a batch {tuple(batch.input_ids.shape)}",
-    )
-    _demand(bool(np.isfinite(values[_array(batch.real)]).all()), "scores of real tokens are not finite")
+    _demand(values.shape == shape, f"scores {values.shape} were returned for a batch {shape}")
+    real = values[_array(batch.real)] if tokens else values
+    _demand(bool(np.isfinite(real).all()), "scores of real tokens are not finite")
     for name, numbers in scores.diagnostics.items():
         shape = _array(numbers).shape
         _demand(shape[:1] == (len(rows),), f"the diagnostic {name} {shape} does not begin with the batch axis")
@@ -576,11 +576,13 @@ def _attribute(
     places: Sequence[int] | None = None,
     offset: int = 0,
 ) -> list[np.ndarray]:
-    """Token scores of the rows at these places, unpadded; a row keeps its generator wherever it stands."""
+    """Scores of the rows at these places, unpadded; a row keeps its generator wherever it stands."""
     places = range(len(rows)) if places is None else places
     with model.active():
         batch = model.collate([rows[place] for place in places])
         values = _array(method.attribute(model, batch, _generators(places, offset)).values)
+    if method.features == "components":
+        return [*values]
     return [line[real] for line, real in zip(values, _array(batch.real), strict=True)]
 
 

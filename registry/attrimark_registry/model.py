@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from .scoring_tree import ScoringTree
+
+NO_PRETRAINED = "no fine-tuning is known of: add a strategy that trains, or a model that names its pre-trained one"
 
 How = str  # "predicted", "gold", or one fixed label
 
@@ -45,6 +47,7 @@ class Model(ABC):
         pretrained: the network this one was fine-tuned from, where it is known.
         tuned: names of the network's parameters that fine-tuning moved.
         packed: how the weights of quantized layers are stored, by the parameter's name.
+        altered: contexts that `active` enters, which make the network compute something else while it is used.
     """
 
     left_padded: ClassVar[bool]
@@ -66,6 +69,8 @@ class Model(ABC):
         self.pretrained = pretrained
         self.tuned = frozenset(tuned)
         self.packed: Mapping[str, Packing] = {}
+        self.altered: tuple[Callable[[Model], AbstractContextManager[None]], ...] = ()
+        self._active = False
 
     @property
     def device(self) -> torch.device:
@@ -76,11 +81,49 @@ class Model(ABC):
         other = copy.copy(self)
         other.network = network
         other.packed = self.packed if packed is None else packed
+        other._active = False
         return other
+
+    def require_pretrained(self) -> Model:
+        """The model that this one was fine-tuned from: block for block of the same shape, and of the same words.
+
+        Raises:
+            Unsupported: it is not known; it has another depth, width or vocabulary. Fine-tuning may have added tokens.
+        """
+        origin = self.pretrained
+        if origin is None:
+            raise Unsupported(NO_PRETRAINED)
+        for what, mine, theirs in (
+            ("blocks", len(self.blocks()), len(origin.blocks())),
+            ("dimensions", self.network.config.hidden_size, origin.network.config.hidden_size),
+        ):
+            if mine != theirs:
+                raise Unsupported(f"the network has {mine} {what} and the one it is said to come from has {theirs}")
+        if origin.tokenizer is not self.tokenizer:
+            words = self.tokenizer.get_vocab()
+            for word, number in origin.tokenizer.get_vocab().items():
+                if words.get(word) != number:
+                    told = "is missing" if word not in words else f"is {words[word]}"
+                    raise Unsupported(f"the token {word!r} is {number} before fine-tuning and {told} after it")
+        return origin
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Evaluation mode, parameters without gradients: entered once by the harness, and undone at its end."""
+        """Evaluation mode, parameters without gradients: entered once by the harness, and undone at its end.
+
+        What alters the network does so once, however often this is entered.
+        """
+        with ExitStack() as undone:
+            undone.enter_context(self._frozen())
+            if not self._active:
+                undone.callback(setattr, self, "_active", False)
+                self._active = True
+                for alter in self.altered:
+                    undone.enter_context(alter(self))
+            yield
+
+    @contextmanager
+    def _frozen(self) -> Iterator[None]:
         modes = [(module, module.training) for module in self.network.modules()]
         gradients = [(parameter, parameter.requires_grad) for parameter in self.network.parameters()]
         try:

@@ -78,6 +78,11 @@ class ModelSource(Plugin, ABC):
     assets: ClassVar[tuple[str, ...]] = ()
     trained: ClassVar[bool] = False  # True where it decides labels without fine-tuning
 
+    @property
+    def knows_pretrained(self) -> bool:
+        """Whether its models come with the network that they were fine-tuned from."""
+        return False
+
     @abstractmethod
     def load(self, labels: Sequence[str], device: str) -> Model:
         """The model on `device` in float32, deciding between `labels`, in that order."""
@@ -91,7 +96,9 @@ class Strategy(Plugin, ABC):
     """Fine-tuning. Takes all seeds at once, so that it may train them together."""
 
     kind: ClassVar[Kind] = "strategy"
+    trains: ClassVar[bool] = True  # False where it moves no weight, and needs no texts
     seeded: ClassVar[bool] = True  # False where seeds make no difference
+    needs: ClassVar[frozenset[Need]] = frozenset()
     together: ClassVar[bool] = False  # True where many seeds at once cost less than one after another
 
     @abstractmethod
@@ -141,7 +148,17 @@ class SubsetMethod(Method, ABC):
 
 
 class ModelMethod(Method, ABC):
-    """Sees the network."""
+    """Sees the network.
+
+    Its features may be *components* of the network instead of the text: named parts, the same for every text. No
+    metric of words ever sees such scores.
+    """
+
+    features: ClassVar[Literal["tokens", "components"]] = "tokens"
+
+    def components(self, model: Model) -> Sequence[str]:
+        """Names of what is scored, where its features are components."""
+        return ()
 
     @property
     def passes(self) -> int:
@@ -150,7 +167,7 @@ class ModelMethod(Method, ABC):
 
     @abstractmethod
     def attribute(self, model: Model, batch: Batch, rngs: Sequence[np.random.Generator]) -> Scores:
-        """Scores of the tokens, [batch, tokens], and diagnostics with a leading batch axis.
+        """Scores of the tokens, [batch, tokens], or of the components; diagnostics with a leading batch axis.
 
         One generator a row, so that a row's scores do not depend on its batch.
         """
@@ -189,13 +206,15 @@ class SpanMetric(Metric, ABC):
 class ModelMetric(Metric, ABC):
     """Measures the model alone."""
 
+    needs: ClassVar[frozenset[Need]] = frozenset()
+
     def texts(self, splits: Splits, explained: Sequence[Example]) -> Sequence[Example]:
         """The texts to measure it on: those that are explained, unless it says otherwise."""
         return explained
 
     @abstractmethod
-    def measure(self, model: Model, examples: Sequence[Example]) -> Float[np.ndarray, " examples"] | float:
-        """One number an example (NaN where it does not apply), or one for the model."""
+    def measure(self, model: Model, examples: Sequence[Example]) -> Float[np.ndarray, " examples"] | Scores | float:
+        """One number an example (NaN where it does not apply), or one for the model; diagnostics likewise."""
 
 
 class PopulationMetric(Metric, ABC):

@@ -16,6 +16,7 @@ from .raw_attention import RawAttention
 from .shapley_antithetic import ShapleyAntithetic
 from .shapley_exact import ShapleyExact
 from .shapley_sampling import ShapleySampling
+from .tuco import TuCo
 
 
 @hookimpl
@@ -35,4 +36,5 @@ def register_methods() -> list[type[Method]]:
         RawAttention,
         AttentionRollout,
         AttentionGradcam,
+        TuCo,
     ]

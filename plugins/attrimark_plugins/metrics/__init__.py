@@ -4,15 +4,22 @@ from attrimark_registry import Metric, hookimpl
 
 from .accuracy import Accuracy
 from .aopc import AopcComprehensiveness, AopcSufficiency
+from .attack_success import AttackSuccess
 from .average_precision import AveragePrecision
+from .beta import Beta
 from .comprehensiveness import Comprehensiveness
 from .datamodeling_score import DatamodelingScore
+from .embedding_change import EmbeddingChange
 from .faithfulness_auc import FaithfulnessAuc
 from .fine_tuning_surface import FineTuningSurface
 from .lexicon_agreement import LexiconAgreement
 from .noise import Noise
 from .normalised_aopc import NormalisedAopc
+from .output_contribution import OutputContribution
 from .parse_rate import ParseRate
+from .perplexity import Perplexity
+from .prompt_length import PromptLength
+from .quantization_contribution import QuantizationContribution
 from .rationale_agreement import RationaleAgreement
 from .reliance import Reliance
 from .seed_agreement import SeedAgreement
@@ -20,6 +27,7 @@ from .signal import Signal
 from .signal_to_noise import SignalToNoise
 from .sufficiency import Sufficiency
 from .top_overlap import TopOverlap
+from .tuco import TuningContribution
 
 
 @hookimpl
@@ -44,4 +52,12 @@ def register_metrics() -> list[type[Metric]]:
         ParseRate,
         Reliance,
         FineTuningSurface,
+        TuningContribution,
+        Beta,
+        OutputContribution,
+        EmbeddingChange,
+        QuantizationContribution,
+        Perplexity,
+        PromptLength,
+        AttackSuccess,
     ]

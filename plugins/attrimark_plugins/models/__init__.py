@@ -5,6 +5,7 @@ from attrimark_registry import ModelSource, hookimpl
 from .camembert import Camembert
 from .camembert_tiny import CamembertTiny
 from .hub import HubCausal, HubClassifier
+from .llama_tiny import LlamaTiny
 from .minilm import Minilm
 from .mistral import Mistral
 from .smollm2 import Smollm2
@@ -21,6 +22,7 @@ def register_models() -> list[type[ModelSource]]:
         HubClassifier,
         HubCausal,
         CamembertTiny,
+        LlamaTiny,
         TinyEncoder,
         TinyCausal,
         TinyWriter,

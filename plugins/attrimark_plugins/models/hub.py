@@ -84,6 +84,7 @@ class HubCausal(ModelSource):
         chat: fill the prompt into the tokenizer's chat template.
         answers: what is written for each label; by default the label.
         features: what is scored: the text, or the whole prompt.
+        base: the reference of the model that this one was fine-tuned from, for what compares the two (TuCo).
     """
 
     name = "hub-causal"
@@ -94,17 +95,23 @@ class HubCausal(ModelSource):
     chat: bool = False
     answers: dict[str, str] | None = None
     features: Scored = "text"
+    base: str | None = None
+
+    @property
+    def knows_pretrained(self) -> bool:
+        return self.base is not None
 
     def load(self, labels: Sequence[str], device: str) -> PromptClassifier:
         """The model.
 
         Raises:
-            AttrimarkError: it cannot be fetched or read, weights are missing, or the prompt does not fit.
+            AttrimarkError: it cannot be fetched or read, weights are missing, or the prompt does not fit; or the
+                model named as its base has another depth, width or vocabulary.
         """
         from transformers import AutoModelForCausalLM
 
         network, tokenizer = saved(AutoModelForCausalLM, self.reference)
-        return PromptClassifier(
+        model = PromptClassifier(
             network.to(device).eval(),
             tokenizer,
             labels,
@@ -113,9 +120,16 @@ class HubCausal(ModelSource):
             self.answers,
             features=self.features,
         )
+        if self.base is not None:
+            network, tokenizer = saved(AutoModelForCausalLM, self.base)
+            model.pretrained = model.around(network.to(device).eval())
+            model.pretrained.tokenizer = tokenizer  # told apart here; prompts are the fine-tuned model's
+            model.require_pretrained()
+        return model
 
     def fingerprint(self) -> str:
-        return _fingerprint(self, self.reference)
+        own = _fingerprint(self, self.reference)
+        return own if self.base is None else f"{own}-{_fingerprint(self, self.base)}"
 
 
 @contextmanager

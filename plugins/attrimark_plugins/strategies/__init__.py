@@ -7,8 +7,9 @@ from .full import Full
 from .lora import Lora
 from .none import NoTraining
 from .qlora import QLora
+from .scaled import Scaled
 
 
 @hookimpl
 def register_strategies() -> list[type[Strategy]]:
-    return [NoTraining, Frozen, Full, Lora, QLora]
+    return [NoTraining, Frozen, Full, Lora, QLora, Scaled]

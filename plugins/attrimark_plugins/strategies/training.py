@@ -131,7 +131,12 @@ def fine_tuned(model: Model, network: nn.Module, tuned: Iterable[str]) -> Model:
 
     Args:
         tuned: names of the parameters that fine-tuning moves.
+
+    Raises:
+        Unsupported: what the model computes is altered while it is used, as by α-scaling.
     """
+    if model.altered:
+        raise Unsupported("an α-scaled model is not trained any further: let scaled be the last step of the chain")
     new = inside(model, network)
     new.pretrained, new.tuned = model, frozenset(tuned)
     return new

@@ -1,0 +1,49 @@
+"""Perplexity: how surprised a language model is by a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from attrimark_registry import Batch, Example, Model, ModelMetric, Unsupported
+from attrimark_registry.reading import at_least_float32
+from jaxtyping import Float
+from torch import Tensor
+
+from .contributions_of_texts import in_batches
+
+
+class Perplexity(ModelMetric):
+    """exp of the mean of −log p over a row's tokens but the first, its prompt included.
+
+    A trivial detector of unusual prompts, which better ones are compared with.
+    """
+
+    name = "perplexity"
+    higher_is_better = False
+    bounds = (1.0, np.inf)
+    headline = False
+
+    def measure(self, model: Model, examples: Sequence[Example]) -> Float[np.ndarray, " examples"]:
+        """The perplexity of each text, NaN for one of a single token.
+
+        Raises:
+            Unsupported: the model is an encoder; no text can be taken.
+        """
+        if not model.left_padded:
+            raise Unsupported("an encoder predicts no next token, so that texts have no perplexity")
+
+        def measure(batch: Batch) -> Float[Tensor, "batch 1"]:
+            logits = model.network(
+                input_ids=batch.input_ids,
+                attention_mask=batch.attention_mask,
+                position_ids=batch.position_ids,
+                use_cache=False,
+            ).logits
+            told = at_least_float32(logits[:, :-1]).log_softmax(-1)
+            following = batch.input_ids[:, 1:].unsqueeze(-1)
+            counted = batch.real[:, :-1] & batch.real[:, 1:]
+            surprise = -told.gather(-1, following).squeeze(-1).masked_fill(~counted, 0)
+            return (surprise.sum(-1) / counted.sum(-1)).exp().unsqueeze(-1)
+
+        return in_batches(model, examples, measure, 1)[:, 0]

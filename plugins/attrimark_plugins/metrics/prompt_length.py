@@ -1,0 +1,27 @@
+"""The length of a prompt: the most trivial detector of unusual ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from attrimark_registry import Example, Model, ModelMetric
+from jaxtyping import Float
+
+from .accuracy import encodable
+
+
+class PromptLength(ModelMetric):
+    """Tokens of a row, its prompt and special tokens included."""
+
+    name = "prompt-length"
+    higher_is_better = False
+    bounds = (0.0, np.inf)
+    unit = "token"
+    headline = False
+
+    def measure(self, model: Model, examples: Sequence[Example]) -> Float[np.ndarray, " examples"]:
+        lengths = np.full(len(examples), np.nan)
+        for place, row in encodable(model, examples).items():
+            lengths[place] = len(row)
+        return lengths

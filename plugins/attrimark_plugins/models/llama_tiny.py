@@ -1,0 +1,117 @@
+"""Llama's shape in a quarter of a million parameters, pre-trained here in seconds on planted texts of one language."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import torch
+from attrimark_registry import ModelSource, PromptClassifier
+from attrimark_registry.assets import made
+from attrimark_registry.prompt_classifier import Scored
+from pydantic import Field, model_validator
+
+from attrimark_plugins.datasets.planted import VOCABULARIES, Language, Planted, corpus
+
+from .camembert_tiny import _one_thread
+from .hub import _fingerprint, load_saved, quiet
+from .language_modelling import pretrain
+from .tiny import Heads, Layers, Seed, Width
+from .tiny_tokenizers import llama3_bpe
+
+log = logging.getLogger("attrimark.models")
+
+POSITIONS = 256  # the longest text, in tokens
+_TEXTS_SEED = 3_000_000  # so that pre-training reads other texts than any suite
+_SPREAD = 0.05  # standard deviation of the first weights: wide, since there are few steps to move them in
+
+
+class LlamaTiny(ModelSource):
+    """A language model of generated texts, which has never seen a task: to be fine-tuned, and compared with itself.
+
+    It is pre-trained once: the weights are kept in the cache. On one machine they depend on the options alone; another
+    one may round otherwise, which the fingerprint tells. Its tokenizer knows the words of both languages.
+
+    Options:
+        language: of the texts that it is pre-trained on.
+        seed: of pre-training.
+        texts, epochs, learning_rate, batch_size: of pre-training.
+        prompt, answers, features: as of `tiny-causal`.
+    """
+
+    name = "llama-tiny"
+    trained = True  # it decides, if only by chance
+
+    language: Language = "french"
+    layers: Layers = 4
+    width: Width = 64
+    heads: Heads = 4
+    seed: Seed = 0
+    texts: int = Field(default=2000, ge=1, le=50_000)
+    epochs: int = Field(default=4, ge=1)
+    learning_rate: float = Field(default=3e-3, gt=0)
+    batch_size: int = Field(default=32, ge=1)
+    prompt: str = "{text}"
+    answers: dict[str, str] | None = None
+    features: Scored = "text"
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> LlamaTiny:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} cannot be divided among {self.heads} heads")
+        return self
+
+    def load(self, labels: Sequence[str], device: str) -> PromptClassifier:
+        """The model, pre-trained first where it is not cached."""
+        from transformers import AutoModelForCausalLM
+
+        network, tokenizer, _ = load_saved(AutoModelForCausalLM, self._pretrained())
+        network = network.to(device).eval()
+        return PromptClassifier(network, tokenizer, labels, self.prompt, answers=self.answers, features=self.features)
+
+    def fingerprint(self) -> str:
+        """The options and the weights, which are trained first where they are not cached."""
+        return _fingerprint(self, f"path:{self._pretrained()}")
+
+    def _pretrained(self) -> Path:
+        """The directory of the network and its tokenizer."""
+        texts = _texts(self.language, self.texts)
+        asked = {"prompt", "answers", "features"}  # what makes no difference to the weights
+        options = self.model_dump_json(exclude=asked)
+        key = hashlib.sha256("\n".join([self.version, options, *texts]).encode()).hexdigest()[:24]
+        return made(self.name, key, lambda folder: self._pretrain(texts, folder))
+
+    def _pretrain(self, texts: Sequence[str], folder: Path) -> None:
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        log.info("pre-training %s on %d texts, once", self, len(texts))
+        tokenizer = llama3_bpe([text for language in VOCABULARIES for text in corpus(language)], POSITIONS)
+        vocabulary = tokenizer.get_vocab()
+        config = LlamaConfig(
+            vocab_size=len(vocabulary),
+            hidden_size=self.width,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            num_key_value_heads=self.heads,
+            intermediate_size=4 * self.width,
+            max_position_embeddings=POSITIONS,
+            initializer_range=_SPREAD,
+            bos_token_id=vocabulary[str(tokenizer.bos_token)],
+            eos_token_id=vocabulary[str(tokenizer.eos_token)],
+        )
+        with torch.random.fork_rng(devices=[]), _one_thread():
+            torch.manual_seed(self.seed)
+            network = LlamaForCausalLM(config)
+            pretrain(network, tokenizer, texts, self.epochs, self.learning_rate, self.batch_size)
+        with quiet():
+            network.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+
+
+@cache
+def _texts(language: Language, size: int) -> tuple[str, ...]:
+    planted = Planted(language=language, train=size, validation=0, test=0, seed=_TEXTS_SEED)
+    return tuple(example.text for example in planted.load().train)
