@@ -23,7 +23,7 @@ def shell(tmp_path_factory):
 
     def run(*words: str):
         places = ["--config", str(folder / "benchmarks.toml"), "--store", str(folder / "store")]
-        return CliRunner().invoke(main, [*words, *(places if words[0] in ("run", "plan", "leaderboard") else [])])
+        return CliRunner().invoke(main, [*words, *([] if words[0] in ("explain", "plugins", "assets") else places)])
 
     return run
 
@@ -55,6 +55,40 @@ def test_a_metric_that_the_suite_has_not_is_wrong_usage(shell):
     told = shell("leaderboard", "small", "--metric", "suficiency")
     assert told.exit_code == 4
     assert "it has accuracy, sufficiency" in told.output
+
+
+@pytest.mark.parametrize(
+    ("command", "told"), [("contribution", "has no results of TuCo"), ("stability", "no metric of a population")]
+)
+def test_a_study_that_the_suite_has_not_is_wrong_usage(shell, command, told):
+    refused = shell(command, "small")
+    assert refused.exit_code == 4
+    assert told in refused.output
+
+
+SCALED = """
+[suites.scaled]
+datasets = [{ name = "planted", train = 16, validation = 0, test = 8 }]
+models = [{ name = "tiny-causal", layers = 1 }]
+strategies = [
+    [{ name = "lora", epochs = 1 }, { name = "scaled", alpha = 0.0 }],
+    [{ name = "lora", epochs = 1 }, { name = "scaled", alpha = 1.0 }],
+]
+methods = ["random"]
+metrics = ["accuracy"]
+explain = 8
+"""
+
+
+def test_a_run_of_scaled_networks_ends_with_their_curve(tmp_path):
+    (tmp_path / "benchmarks.toml").write_text(SCALED)
+    places = ["--config", str(tmp_path / "benchmarks.toml"), "--store", str(tmp_path / "store")]
+    ran = CliRunner().invoke(main, ["run", "scaled", "--quiet", "--threads", "1", *places])
+    assert ran.exit_code == 0, ran.output
+    assert "fine-tuning counts α times" in " ".join(ran.stdout.split())
+    again = CliRunner().invoke(main, ["contribution", "scaled", "--format", "markdown", *places])
+    assert again.exit_code == 0, again.output
+    assert "| 0 " in again.stdout
 
 
 def test_one_text_is_explained_word_by_word(shell):

@@ -24,6 +24,7 @@ COMMANDS = {
     "stability": "Print how models and explanations vary over seeds, and draw it.",
     "record": "Run a suite, and record what its cells cost and scored.",
     "regress": "Run a suite, and fail where it got worse than recorded.",
+    "contribution": "Print what fine-tuning contributed to responses (TuCo), and draw it.",
     "explain": "Explain one decision on one text.",
     "plugins": "List what is installed, and what is broken.",
     "assets": "List the models and data that plugins need, and fetch them.",

@@ -19,6 +19,7 @@ from attrimark_registry.errors import AttrimarkError
 
 from .bundle import write_whole
 from .grid import WIDTH, Grid, tabulated
+from .plain import plain
 from .recorded import Recorded, group_of, seed_of
 from .regression import VERDICTS, Finding, Improvements, Verdict
 from .statistics import FEWEST_SEEDS
@@ -107,7 +108,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "answer": report.answer,
         "counts": report.counts,
         "notes": list(report.notes),
-        "findings": [{**_plain(asdict(finding)), "again": report.again(finding)} for finding in _sorted(report)],
+        "findings": [{**plain(asdict(finding)), "again": report.again(finding)} for finding in _sorted(report)],
     }
 
 
@@ -272,14 +273,6 @@ def _fenced(lines: Sequence[str]) -> list[str]:
 def _xml(text: str) -> str:
     """Without the characters that XML cannot hold."""
     return re.sub(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def to_line(report: Report) -> str:

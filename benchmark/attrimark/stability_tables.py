@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from .grid import WIDTH, Grid, fitted, tabulated
 from .leaderboard import WEAK
+from .plain import plain
 from .stability import Foretold, Models, Spread, Stability, Variation
 from .statistics import Estimate
 
@@ -38,16 +39,16 @@ def as_json(stability: Stability) -> dict[str, Any]:
     return {
         "dataset": stability.dataset,
         "model": stability.model,
-        "models": [_plain(asdict(each)) for each in stability.models],
-        "variations": [_plain(asdict(each)) for each in stability.variations],
-        "answers": [_plain(asdict(each)) for each in stability.answers],
+        "models": [plain(asdict(each)) for each in stability.models],
+        "variations": [plain(asdict(each)) for each in stability.variations],
+        "answers": [plain(asdict(each)) for each in stability.answers],
         "readings": list(stability.readings),
         "predictions": [
             {
                 **each.prediction.model_dump(),
                 "method": each.method,
                 "metric": each.metric,
-                "ratio": _plain(asdict(each.ratio)),
+                "ratio": plain(asdict(each.ratio)),
                 "verdict": each.verdict,
             }
             for each in stability.foretold
@@ -75,9 +76,7 @@ def _model_row(models: Models, names: Sequence[str]) -> list[str]:
 
 def _spread_table(method: str, variations: Sequence[Variation]) -> Grid:
     names = list(variations[0].values)
-    rows = [
-        [each.steps, str(len(each.seeds)), *(_interval(each.values[name]) for name in names)] for each in variations
-    ]
+    rows = [[each.steps, str(len(each.seeds)), *(interval(each.values[name]) for name in names)] for each in variations]
     level = next(iter(variations[0].values.values())).level
     title = f"{method}: explanations over seeds, {level:.0%} bootstrap intervals"
     return Grid(title, ["chain", "seeds", *names], rows)
@@ -88,8 +87,8 @@ def _decomposition_table(method: str, decomposition: Mapping[str, Any]) -> Grid:
     for source in ("word", "strategy", "seed", "quantizer", "estimator"):
         if component := decomposition[source]:
             variance, level = Estimate(**component["variance"]), component["level"]
-            common = _number(level["mean"]) if level else "–"
-            rows.append([source, f"{component['share']:.1%}", _interval(variance), common])
+            common = number(level["mean"]) if level else "–"
+            rows.append([source, f"{component['share']:.1%}", interval(variance), common])
     header = ["source", "share", "variance", "of it common to all words"]
     return Grid(f"{method}: where the variance of the scores comes from", header, rows)
 
@@ -98,7 +97,7 @@ def _came_true(foretold: Foretold) -> str:
     prediction = foretold.prediction
     return (
         f"Predicted: {prediction.says}. {foretold.verdict.capitalize()}: {foretold.metric} of {prediction.chain} ÷ "
-        f"{prediction.than} is {_interval(foretold.ratio)}, expected {prediction.expect} ({foretold.method})."
+        f"{prediction.than} is {interval(foretold.ratio)}, expected {prediction.expect} ({foretold.method})."
     )
 
 
@@ -131,16 +130,16 @@ def _spread(spread: Spread | None) -> str:
         return "–"
     # what does not depend on the seed (a number of bits) has no spread to tell
     spreads = not math.isnan(spread.sd) and spread.sd > 0
-    return f"{_number(spread.mean)} ± {_number(spread.sd)}" if spreads else _number(spread.mean)
+    return f"{number(spread.mean)} ± {number(spread.sd)}" if spreads else number(spread.mean)
 
 
-def _interval(estimate: Estimate) -> str:
+def interval(estimate: Estimate) -> str:
     if math.isnan(estimate.low):
-        return _number(estimate.mean)
-    return f"{_number(estimate.mean)} [{_number(estimate.low)}, {_number(estimate.high)}]"
+        return number(estimate.mean)
+    return f"{number(estimate.mean)} [{number(estimate.low)}, {number(estimate.high)}]"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Three digits that count."""
     if math.isnan(value):
         return "–"
@@ -149,11 +148,3 @@ def _number(value: float) -> str:
     if abs(value) >= LARGE:
         return f"{value:.3e}"
     return f"{value:.3f}" if 0.1 <= abs(value) < 1000 else f"{value:.3g}"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

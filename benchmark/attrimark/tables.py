@@ -7,12 +7,13 @@ import math
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from .grid import WIDTH, Grid, fitted, tabulated
 from .leaderboard import CONTROL, WEAK, Column, Leaderboard, Row, Score
+from .plain import plain
 from .statistics import CROSSED
 
 _MARKS = {"better": "*", "worse": "▾", "tie": "~", "–": ""}
@@ -55,7 +56,7 @@ def as_html(board: Leaderboard, details: bool = False) -> str:
 
 def as_json(board: Leaderboard) -> dict[str, Any]:
     """Everything of a board as plain data, with null where there is no number."""
-    return {**_plain(asdict(board)), "accuracy": board.accuracy, "weak": board.weak}
+    return {**plain(asdict(board)), "accuracy": board.accuracy, "weak": board.weak}
 
 
 # What is said around the tables
@@ -235,11 +236,3 @@ def _escaped(text: str) -> str:
 
 def _bold_if_better(cell: str) -> str:
     return f"**{_escaped(cell.removesuffix('*'))}**" if cell.endswith("*") else _escaped(cell)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,7 +10,7 @@ from typing import Literal
 from .detection import Detection
 from .grid import WIDTH, Grid, fitted, tabulated
 from .layer_profile import Profile
-from .stability_tables import _interval, _number
+from .stability_tables import interval, number
 from .steering import Steering
 
 Format = Literal["table", "markdown"]
@@ -48,9 +48,9 @@ def _detectors(variant: str, found: Sequence[Detection]) -> tuple[Grid, list[str
     rows = [
         [
             f"{each.first} > {each.second}, {each.detector}",
-            " > ".join(map(_number, each.means)),
-            *(_interval(told) if told else "–" for told in (each.auc, each.caught, each.above_trivial)),
-            _interval(each.length_matched) if each.length_matched else "–",
+            " > ".join(map(number, each.means)),
+            *(interval(told) if told else "–" for told in (each.auc, each.caught, each.above_trivial)),
+            interval(each.length_matched) if each.length_matched else "–",
         ]
         for each in found
     ]
@@ -64,16 +64,13 @@ def _detectors(variant: str, found: Sequence[Detection]) -> tuple[Grid, list[str
 
 def _curve(steering: Steering) -> tuple[Grid, list[str]]:
     rows = [
-        [f"{alpha:g}", _interval(accuracy)]
-        for alpha, accuracy in zip(steering.alphas, steering.accuracies, strict=True)
+        [f"{alpha:g}", interval(accuracy)] for alpha, accuracy in zip(steering.alphas, steering.accuracies, strict=True)
     ]
     told = [f"Chosen on four fifths of the texts each time: α = {', '.join(f'{alpha:g}' for alpha in steering.best)}."]
     if steering.gain is not None:
-        told.append(f"On the fifth left out, that gains {_interval(steering.gain)} over α = 1.")
+        told.append(f"On the fifth left out, that gains {interval(steering.gain)} over α = 1.")
     if not math.isnan(steering.fall):
-        falls = (
-            f"falls by at most {_number(steering.fall)} from one α to the next" if steering.fall else "falls nowhere"
-        )
+        falls = f"falls by at most {number(steering.fall)} from one α to the next" if steering.fall else "falls nowhere"
         told.append(f"Between 0 and 1, accuracy {falls}.")
     return Grid(f"{steering.variant}: accuracy where fine-tuning counts α times", ["α", "accuracy"], rows), told
 
@@ -85,7 +82,7 @@ def _profile(profile: Profile) -> Grid:
     rows = [
         [
             str(block + 1),
-            *(_number(profile.means[name][places[block]]) for places in kinds.values() for name in classes),
+            *(number(profile.means[name][places[block]]) for places in kinds.values() for name in classes),
         ]
         for block in blocks
     ]

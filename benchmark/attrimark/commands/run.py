@@ -45,7 +45,7 @@ def command(
     from attrimark.slots import slots_for
     from attrimark.store import Store
 
-    from .show import draw, show, show_stability
+    from .show import draw, show, show_contribution, show_stability
 
     catalog = load_catalog()
     chosen = read_suite(config, suite, catalog)
@@ -64,4 +64,5 @@ def command(
                 show_stability(chosen, opened, figures=figures)
             else:
                 draw(cells_of(chosen), opened, figures)
+            show_contribution(chosen, opened, figures=figures, must=False)
     context.exit(1 if summary["failed"] else 0)

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from attrimark_registry.errors import AttrimarkError
 
+from attrimark.detection import detections
+from attrimark.figures import save
+from attrimark.layer_profile import drawn, profiles
 from attrimark.leaderboard import leaderboards
 from attrimark.matrix import Cell
 from attrimark.run import judgements_of
@@ -16,10 +20,12 @@ from attrimark.stability import stabilities
 from attrimark.stability_figures import write_figures
 from attrimark.stability_tables import as_json as stability_as_json
 from attrimark.stability_tables import as_text as stability_as_text
+from attrimark.steering import steerings
 from attrimark.store import Store
 from attrimark.suite import Suite
 from attrimark.tables import as_json as board_as_json
 from attrimark.tables import as_markdown, as_text
+from attrimark.tuning_tables import as_text as contribution_as_text
 from attrimark.word_figures import write_word_figures
 
 Format = Literal["table", "markdown"]
@@ -65,6 +71,28 @@ def show_stability(
         click.echo("\n\n".join(stability_as_text(each, format) for each in found))
     if figures:
         _tell(write_figures(found, figures), figures)
+
+
+def show_contribution(
+    suite: Suite, store: Store, *, format: Format = "table", figures: Path | None = None, must: bool = True
+) -> None:
+    """Print what fine-tuning contributes: by class of prompt, scaled by α, and layer by layer.
+
+    Raises:
+        AttrimarkError: there is nothing of it in the suite's results, and `must` is set.
+    """
+    found, steered, profiled = detections(suite, store), steerings(suite, store), profiles(suite, store)
+    if not (found or steered or profiled):
+        if must:
+            raise AttrimarkError(
+                f"suite {suite.name} has no results of TuCo: add the method tuco, its metrics, or the strategy scaled, "
+                "and run the suite first"
+            )
+        return
+    click.echo(contribution_as_text(found, steered, profiled, format))
+    if figures and profiled:
+        pairs = [(drawn(each), f"layers {place}") for place, each in enumerate(profiled, start=1)]
+        _tell([path for figure, name in pairs for path in save(figure, figures, name)], figures)
 
 
 def draw(cells: Sequence[Cell], store: Store, folder: Path) -> None:

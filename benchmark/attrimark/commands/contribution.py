@@ -1,0 +1,30 @@
+"""`attrimark contribution`: what fine-tuning contributed to the responses of a suite's networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from . import options
+
+
+@click.command()
+@options.suite
+@options.config
+@options.store
+@click.option("--figures", type=click.Path(path_type=Path), help="Write the figures into this folder, as SVG and PNG.")
+@click.option("--format", "format", type=click.Choice(["table", "markdown"]), default="table", show_default=True)
+def command(suite: str, config: Path, store: Path, figures: Path | None, format: Literal["table", "markdown"]) -> None:
+    """Print TuCo by class of prompt, accuracy by α, and contributions by layer for SUITE, from stored results."""
+    from attrimark_registry.catalog import load_catalog
+
+    from attrimark.config import read_suite
+    from attrimark.store import Store
+
+    from .show import show_contribution
+
+    chosen = read_suite(config, suite, load_catalog())
+    with Store(store) as opened:
+        show_contribution(chosen, opened, format=format, figures=figures)
