@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from .bundle import read_bundle
 from .matrix import Cell, cells_of
 from .recorded import Recorded
 from .recording import matching, means_by_group, names_of, taken
-from .run import execute, pending, settle
+from .run import run_cells
 from .slots import Slot
 from .store import Store
 from .suite import Suite
@@ -49,7 +48,7 @@ class Run:
         """Compute what the store lacks, and everything as it would be recorded."""
         cells, names = self.cells
         if self.slots:
-            self._compute(cells)
+            run_cells(self.suite.name, cells, self.store, self.slots, self.observers)
         records = self.store.records(cell.id for cell in cells)
         return taken(self.suite.name, cells, names, records, self._bundle, primary=primary, store_text=store_text)
 
@@ -57,18 +56,6 @@ class Run:
         """The suite with more training seeds: its own, and the next numbers, as many as asked for."""
         matrices = tuple(replace(each, seeds=_more(each.seeds, seeds)) for each in self.suite.matrices)
         return replace(self, suite=replace(self.suite, matrices=matrices)).taken()
-
-    def _compute(self, cells: Sequence[Cell]) -> None:
-        settle(cells, self.store)
-        jobs = pending(cells, self.store)
-        asked = sum(len(job.tasks) for job in jobs)
-        self.observers.hook.run_started(suite=self.suite.name, cells=len(cells), pending=asked)
-        try:
-            execute(jobs, self.store, self.slots, self.observers)
-        finally:
-            records = self.store.records(cell.id for cell in cells).values()
-            summary = dict(Counter(record.status for record in records))
-            self.observers.hook.run_finished(suite=self.suite.name, summary=summary)
 
     def _bundle(self, record: Record) -> list[Attribution]:
         return read_bundle(self.store.bundle_path(record.bundle)) if record.bundle else []

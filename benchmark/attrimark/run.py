@@ -29,15 +29,21 @@ def run(suite: Suite, store: Store, slots: Sequence[Slot], observers: pluggy.Plu
     A finished cell is never run twice: its id is a hash of all that decides its numbers. A metric that is new to a
     finished cell is computed from the stored attributions. Failed cells are tried again.
     """
-    cells = cells_of(suite)
+    return run_cells(suite.name, cells_of(suite), store, slots, observers)
+
+
+def run_cells(
+    suite: str, cells: Sequence[Cell], store: Store, slots: Sequence[Slot], observers: pluggy.PluginManager
+) -> Mapping[str, int]:
+    """As `run`, of some of a suite's cells."""
     settle(cells, store)
     jobs = pending(cells, store)
-    observers.hook.run_started(suite=suite.name, cells=len(cells), pending=sum(len(job.tasks) for job in jobs))
+    observers.hook.run_started(suite=suite, cells=len(cells), pending=sum(len(job.tasks) for job in jobs))
     try:
         execute(jobs, store, slots, observers)
     finally:
         summary = Counter(record.status for record in store.records(cell.id for cell in cells).values())
-        observers.hook.run_finished(suite=suite.name, summary=dict(summary))
+        observers.hook.run_finished(suite=suite, summary=dict(summary))
     return summary
 
 

@@ -51,8 +51,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         environment = {
-            # threads that wait by turning in circles take the cores from each other where others compute too:
-            # measured 10 to 100 times slower on a busy machine, and no faster on a quiet one
+            # threads that wait by turning in circles take the cores from each other where others compute too
             "OMP_WAIT_POLICY": "PASSIVE",
             **os.environ,
             "OMP_NUM_THREADS": str(self.slot.threads),

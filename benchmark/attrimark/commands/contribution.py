@@ -19,6 +19,7 @@ from . import options
 def command(suite: str, config: Path, store: Path, figures: Path | None, format: Literal["table", "markdown"]) -> None:
     """Print TuCo by class of prompt, accuracy by α, and contributions by layer for SUITE, from stored results."""
     from attrimark_registry.catalog import load_catalog
+    from attrimark_registry.errors import AttrimarkError
 
     from attrimark.config import read_suite
     from attrimark.store import Store
@@ -27,4 +28,9 @@ def command(suite: str, config: Path, store: Path, figures: Path | None, format:
 
     chosen = read_suite(config, suite, load_catalog())
     with Store(store) as opened:
-        show_contribution(chosen, opened, format=format, figures=figures)
+        shown = show_contribution(chosen, opened, format=format, figures=figures)
+    if not shown:
+        raise AttrimarkError(
+            f"suite {suite} has no results of TuCo: "
+            "add the method tuco, its metrics, or the strategy scaled, and run it first"
+        )

@@ -64,5 +64,5 @@ def command(
                 show_stability(chosen, opened, figures=figures)
             else:
                 draw(cells_of(chosen), opened, figures)
-            show_contribution(chosen, opened, figures=figures, must=False)
+            show_contribution(chosen, opened, figures=figures)
     context.exit(1 if summary["failed"] else 0)

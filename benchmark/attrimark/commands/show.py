@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from attrimark_registry.errors import AttrimarkError
 
 from attrimark.detection import detections
 from attrimark.figures import save
@@ -55,7 +54,7 @@ def show(
         return
     for board in boards:
         if not board.columns and all(row.status == "ok" for row in board.rows):
-            continue  # the suite judges populations of seeds only
+            continue  # the suite judges no single explanation
         click.echo(as_markdown(board) if format == "markdown" else as_text(board, details=details))
         click.echo()
 
@@ -73,26 +72,16 @@ def show_stability(
         _tell(write_figures(found, figures), figures)
 
 
-def show_contribution(
-    suite: Suite, store: Store, *, format: Format = "table", figures: Path | None = None, must: bool = True
-) -> None:
-    """Print what fine-tuning contributes: by class of prompt, scaled by α, and layer by layer.
-
-    Raises:
-        AttrimarkError: there is nothing of it in the suite's results, and `must` is set.
-    """
+def show_contribution(suite: Suite, store: Store, *, format: Format = "table", figures: Path | None = None) -> bool:
+    """Print what fine-tuning contributes: by class of prompt, scaled by α, and layer by layer; whether there is any."""
     found, steered, profiled = detections(suite, store), steerings(suite, store), profiles(suite, store)
     if not (found or steered or profiled):
-        if must:
-            raise AttrimarkError(
-                f"suite {suite.name} has no results of TuCo: add the method tuco, its metrics, or the strategy scaled, "
-                "and run the suite first"
-            )
-        return
+        return False
     click.echo(contribution_as_text(found, steered, profiled, format))
     if figures and profiled:
         pairs = [(drawn(each), f"layers {place}") for place, each in enumerate(profiled, start=1)]
         _tell([path for figure, name in pairs for path in save(figure, figures, name)], figures)
+    return True
 
 
 def draw(cells: Sequence[Cell], store: Store, folder: Path) -> None:
