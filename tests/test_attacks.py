@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from attrimark import steering_figures
 from attrimark.bundle import write_bundle
-from attrimark.detection import detect, detections
+from attrimark.detection import classes_of, detect, detections
 from attrimark.layer_profile import drawn, profiles
 from attrimark.matrix import cells_of
 from attrimark.roc import auc, best_trivial, draws_of_texts, estimate, like_lengths, true_positive_rate
@@ -337,6 +338,8 @@ def test_curves_and_detectors_are_read_from_stored_measures(tmp_path):
     assert curve.fall == 0
     assert curve.best == (1.0,) * 5
     assert curve.gain.mean == 0
+    (line, *_) = steering_figures.drawn(curve).axes[0].lines
+    assert line.get_xydata().tolist() == [[0.0, 0.5], [0.5, 0.7], [1.0, 0.8]]
     assert len(shown) == 4
     assert shown[0].kinds() == {"pre-training": [0, 1], "fine-tuning": [2, 3]}
     assert {name: means.tolist() for name, means in shown[0].means.items()} == {
@@ -359,3 +362,12 @@ def by_block(cell):
         Attribution(each, features, scores * (1.0 if each.id.endswith("task") else 0.5), Target((0,)), "negative")
         for each in cell.variant.examples
     ]
+
+
+def test_a_pair_may_be_of_any_two_classes(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"chat": "How are you?", "web": "The river rises."}\n')
+    made = PromptPairs(path=str(path), prompt="chat", attacked="web", classes=("chat", "web")).load().test
+    assert classes_of(made) == {"chat": ["0/chat"], "web": ["0/web"]}
+    with pytest.raises(ValueError, match="two names"):
+        PromptPairs(attacked="swahili", classes=("one", "one"))

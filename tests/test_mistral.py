@@ -133,3 +133,12 @@ def test_a_copy_is_identified_by_its_content(folder: Path, tmp_path: Path) -> No
     assert Mistral().fingerprint() == Mistral().digest
     with pytest.raises(AttrimarkError, match="no safetensors"):
         load(tmp_path)
+
+
+def test_named_with_its_base_it_knows_what_it_was_fine_tuned_from(folder: Path):
+    alone, same = Mistral(reference=f"path:{folder}"), Mistral(reference=f"path:{folder}", base=f"path:{folder}")
+    assert not alone.knows_pretrained
+    assert same.knows_pretrained
+    assert same.fingerprint() != alone.fingerprint()
+    origin = same.load(LABELS, "cpu").require_pretrained()
+    assert origin.network.model.layers[0].mlp.up_proj.weight.dtype == torch.bfloat16

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from attrimark_plugins.models.hub import HubCausal, HubClassifier, quiet
+from attrimark_plugins.models.hub import HubClassifier, quiet
+from attrimark_plugins.models.hub_causal import HubCausal
 from attrimark_plugins.models.minilm import Minilm
 from attrimark_plugins.models.smollm2 import WEIGHTS, Smollm2, _no_bar
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder

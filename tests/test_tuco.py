@@ -29,7 +29,7 @@ from attrimark_plugins.metrics.quantization_contribution import QuantizationCont
 from attrimark_plugins.metrics.seed_agreement import SeedAgreement
 from attrimark_plugins.metrics.sufficiency import Sufficiency
 from attrimark_plugins.metrics.tuco import TuningContribution
-from attrimark_plugins.models.hub import HubCausal
+from attrimark_plugins.models.hub_causal import HubCausal
 from attrimark_plugins.models.smollm2 import Smollm2
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder, TinyWriter
 from attrimark_plugins.quantizers.nf4 import Nf4

@@ -9,9 +9,10 @@ from typing import Literal
 
 import click
 
+from attrimark import layer_profile, steering_figures
 from attrimark.detection import detections
 from attrimark.figures import save
-from attrimark.layer_profile import drawn, profiles
+from attrimark.layer_profile import profiles
 from attrimark.leaderboard import leaderboards
 from attrimark.matrix import Cell
 from attrimark.run import judgements_of
@@ -78,8 +79,9 @@ def show_contribution(suite: Suite, store: Store, *, format: Format = "table", f
     if not (found or steered or profiled):
         return False
     click.echo(contribution_as_text(found, steered, profiled, format))
-    if figures and profiled:
-        pairs = [(drawn(each), f"layers {place}") for place, each in enumerate(profiled, start=1)]
+    if figures and (profiled or steered):
+        pairs = [(layer_profile.drawn(each), f"layers {place}") for place, each in enumerate(profiled, start=1)]
+        pairs += [(steering_figures.drawn(each), f"alpha {place}") for place, each in enumerate(steered, start=1)]
         _tell([path for figure, name in pairs for path in save(figure, figures, name)], figures)
     return True
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 from attrimark_registry import AttrimarkError, Dataset, Example, Splits
-from pydantic import Field, model_validator
+from pydantic import Field, Strict, model_validator
 
 from .prompt_classes import of_class
 from .prompt_transformations import many_shot, translated, with_prefix, with_suffix
@@ -27,7 +28,9 @@ SHOTS = (("Is the sky blue?", "Yes."), ("Can fish swim?", "Yes."), ("Is ice cold
 
 
 class PromptPairs(Dataset):
-    """Each prompt twice: `clean`, and `attacked`. All are for testing; nothing here is trained on.
+    """Each prompt twice: `clean`, and `attacked`; or two prompts beside each other, of any two classes.
+
+    All are for testing; nothing here is trained on.
 
     Exactly one thing is done to a prompt: it is read from another column (written by hand, or translated), gets a
     prefix or a suffix, or is put behind 2^shots answered questions. Without a path, a few harmless questions stand in
@@ -39,6 +42,7 @@ class PromptPairs(Dataset):
         attacked: the column of the attacked prompt; of the built-in questions, `swahili`.
         prefix, suffix: strings.
         shots: the power of two of examples, taken from `shots_path`: a file with the columns `question` and `answer`.
+        classes: what the prompts of a pair are called: success is judged of attacks that are called `attacked`.
         labels: what a prompted model decides between; it makes no difference to what prompts are made of.
     """
 
@@ -51,7 +55,8 @@ class PromptPairs(Dataset):
     suffix: str | None = None
     shots: int | None = Field(default=None, ge=0, le=12)
     shots_path: str | None = None
-    labels: tuple[str, ...] = ("no", "yes")
+    classes: Annotated[tuple[str, str], Strict(False)] = ("clean", "attacked")
+    labels: Annotated[tuple[str, ...], Strict(False)] = ("no", "yes")
 
     @model_validator(mode="after")
     def _one_attack(self) -> PromptPairs:
@@ -60,6 +65,8 @@ class PromptPairs(Dataset):
             raise ValueError(
                 f"exactly one of attacked, prefix, suffix and shots makes the attack, not {given or 'none'}"
             )
+        if self.classes[0] == self.classes[1]:
+            raise ValueError("the two classes need two names")
         return self
 
     def load(self) -> Splits:
@@ -75,10 +82,10 @@ class PromptPairs(Dataset):
         for number, (where, row) in enumerate(self._rows()):
             try:
                 prompt = translated(row, self.prompt)
-                both = {"clean": prompt, "attacked": self._attacked(prompt, row, shots)}
+                both = zip(self.classes, (prompt, self._attacked(prompt, row, shots)), strict=True)
             except AttrimarkError as error:
                 raise AttrimarkError(f"{where}: {error}") from error
-            for name, text in both.items():
+            for name, text in both:
                 yield of_class(Example(f"{number}/{name}", (text,)), name)
 
     def _attacked(self, prompt: str, row: Row, shots: list[tuple[str, str]]) -> str:

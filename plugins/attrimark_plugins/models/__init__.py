@@ -4,7 +4,8 @@ from attrimark_registry import ModelSource, hookimpl
 
 from .camembert import Camembert
 from .camembert_tiny import CamembertTiny
-from .hub import HubCausal, HubClassifier
+from .hub import HubClassifier
+from .hub_causal import HubCausal
 from .llama_tiny import LlamaTiny
 from .minilm import Minilm
 from .mistral import Mistral

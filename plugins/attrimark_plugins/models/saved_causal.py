@@ -1,0 +1,53 @@
+"""A saved causal language model as a classifier by prompt, beside the model that it was fine-tuned from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from attrimark_registry import PromptClassifier
+from attrimark_registry.prompt_classifier import Scored
+
+from .hub import saved
+from .mixed_precision import in_mixed_precision
+
+Dtype = Literal["bfloat16", "float32"]
+
+
+def prompt_classifier(
+    reference: str,
+    labels: Sequence[str],
+    device: str,
+    *,
+    prompt: str,
+    chat: bool,
+    answers: dict[str, str] | None,
+    features: Scored,
+    dtype: Dtype,
+    base: str | None,
+) -> PromptClassifier:
+    """The model; its `pretrained` is the one at `base`, where that is given.
+
+    Raises:
+        AttrimarkError: they cannot be fetched or read, weights are missing, or the prompt does not fit.
+        Unsupported: the model at `base` has another depth, width or vocabulary.
+    """
+    network, tokenizer = _loaded(reference, dtype, device)
+    model = PromptClassifier(network, tokenizer, labels, prompt, chat, answers, features=features)
+    if base is not None:
+        network, tokenizer = _loaded(base, dtype, device)
+        model.pretrained = model.around(network)
+        model.pretrained.tokenizer = tokenizer  # told apart here; prompts are the fine-tuned model's
+        model.require_pretrained()
+    return model
+
+
+def _loaded(reference: str, dtype: Dtype, device: str) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM
+
+    halved = dtype == "bfloat16"
+    network, tokenizer = saved(AutoModelForCausalLM, reference, torch.bfloat16 if halved else torch.float32)
+    if halved:
+        in_mixed_precision(network)
+    return network.to(device).eval(), tokenizer
