@@ -10,6 +10,7 @@ from typing import Literal
 import click
 
 from attrimark import layer_profile, steering_figures
+from attrimark.curves import write_curves
 from attrimark.detection import detections
 from attrimark.figures import save
 from attrimark.layer_profile import profiles
@@ -88,7 +89,7 @@ def show_contribution(suite: Suite, store: Store, *, format: Format = "table", f
 
 def draw(cells: Sequence[Cell], store: Store, folder: Path) -> None:
     """Draw what every method scores the words of one text, for each dataset × model × chain."""
-    _tell(write_word_figures(cells, store, folder), folder)
+    _tell(write_word_figures(cells, store, folder) + write_curves(cells, store, folder), folder)
 
 
 def _tell(written: Sequence[Path], folder: Path) -> None:

@@ -8,6 +8,7 @@ from .attack_success import AttackSuccess
 from .average_precision import AveragePrecision
 from .beta import Beta
 from .comprehensiveness import Comprehensiveness
+from .comprehensiveness_curve import ComprehensivenessCurve
 from .datamodeling_score import DatamodelingScore
 from .embedding_change import EmbeddingChange
 from .faithfulness_auc import FaithfulnessAuc
@@ -26,6 +27,7 @@ from .seed_agreement import SeedAgreement
 from .signal import Signal
 from .signal_to_noise import SignalToNoise
 from .sufficiency import Sufficiency
+from .sufficiency_curve import SufficiencyCurve
 from .top_overlap import TopOverlap
 from .tuco import TuningContribution
 
@@ -37,6 +39,8 @@ def register_metrics() -> list[type[Metric]]:
         Comprehensiveness,
         AopcComprehensiveness,
         AopcSufficiency,
+        SufficiencyCurve,
+        ComprehensivenessCurve,
         NormalisedAopc,
         FaithfulnessAuc,
         DatamodelingScore,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
 from typing import Annotated
 
 import numpy as np
-from attrimark_registry import Attribution, Exploration, SubsetMetric
+from attrimark_registry import Attribution, Exploration, Keep, Scores, SubsetMetric, Values
+from jaxtyping import Float
 from pydantic import Field, Strict
 
 from .rationale import length, selections
@@ -13,6 +15,7 @@ from .rationale import length, selections
 # a TOML list is a list, and options are tuples
 Ratios = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Strict(False), Field(min_length=1)]
 ERASERS: Ratios = (0.01, 0.05, 0.1, 0.2, 0.5)
+TENTHS: Ratios = tuple(tenth / 10 for tenth in range(1, 10))
 
 
 class AopcComprehensiveness(SubsetMetric):
@@ -28,7 +31,7 @@ class AopcComprehensiveness(SubsetMetric):
     ratios: Ratios = ERASERS
 
     def explore(self, attribution: Attribution, rng: np.random.Generator) -> Exploration:
-        return (yield from _mean_loss(attribution, self.ratios, rng, kept=False))
+        return summary(self.ratios, (yield from curve(attribution, self.ratios, rng, kept=False)))
 
 
 class AopcSufficiency(SubsetMetric):
@@ -44,14 +47,27 @@ class AopcSufficiency(SubsetMetric):
     ratios: Ratios = ERASERS
 
     def explore(self, attribution: Attribution, rng: np.random.Generator) -> Exploration:
-        return (yield from _mean_loss(attribution, self.ratios, rng, kept=True))
+        return summary(self.ratios, (yield from curve(attribution, self.ratios, rng, kept=True)))
 
 
-def _mean_loss(attribution: Attribution, ratios: Ratios, rng: np.random.Generator, kept: bool) -> Exploration:
-    """p(X) − p(what is left) averaged over the ratios; R is what is left where it is `kept`."""
+def curve(
+    attribution: Attribution, ratios: Sequence[float], rng: np.random.Generator, kept: bool, clip: bool = False
+) -> Generator[Keep, Values, Float[np.ndarray, " ratios"]]:
+    """p(X) − p(what is left) for each ratio, an expectation over tied features; R is what is left where it is `kept`.
+
+    With `clip`, a loss below 0 counts as none.
+    """
     count = len(attribution.features)
     tops = [selections(attribution.scores, length(ratio, count), rng) for ratio in ratios]
     keep = np.concatenate([keep for keep, _ in tops])
-    weights = np.concatenate([weights for _, weights in tops]) / len(tops)
     values = yield np.concatenate([np.ones((1, count), dtype=bool), keep if kept else ~keep])
-    return float(weights @ (values[0] - values[1:]))
+    lost = values[0] - values[1:]
+    if clip:
+        lost = lost.clip(min=0)
+    ends = np.cumsum([len(weights) for _, weights in tops])[:-1]
+    return np.array([weights @ some for (_, weights), some in zip(tops, np.split(lost, ends), strict=True)])
+
+
+def summary(ratios: Sequence[float], points: Float[np.ndarray, " ratios"]) -> Scores:
+    """The mean of a curve, with its points as diagnostics: `at 0.05` is the one where R is a twentieth of the text."""
+    return Scores(float(points.mean()), {f"at {ratio:g}": float(y) for ratio, y in zip(ratios, points, strict=True)})
