@@ -13,9 +13,13 @@ from attrimark.prepare import prepare
 from attrimark.suite import Matrix, Suite
 from attrimark.variants import Variants
 from attrimark_plugins.datasets.planted import Planted
+from attrimark_plugins.methods.attention_gradcam import AttentionGradcam
+from attrimark_plugins.methods.attention_rollout import AttentionRollout
 from attrimark_plugins.methods.contributions import contributions, final_states
 from attrimark_plugins.methods.input_x_gradient import InputXGradient
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
+from attrimark_plugins.methods.lrp import Lrp
+from attrimark_plugins.methods.raw_attention import RawAttention
 from attrimark_plugins.metrics.accuracy import Accuracy
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder, TinyWriter
 from attrimark_plugins.quantizers.nf4 import Nf4
@@ -261,6 +265,15 @@ def tuned_writer(writer):
 
     told = [replace(each, reference=f" {each.label}") for each in SPLITS.train]
     return LORA.fine_tune(writer, told, [0])[0]
+
+
+def test_attention_methods_refuse_what_two_networks_compute_together():
+    model = scaled(fine_tuned(TinyEncoder(layers=2, width=16, heads=2), FULL), 0.5)
+    with model.active():
+        batch = model.collate(model.decide([model.encode(SPLITS.test[0])]))
+        for method in (Lrp(), RawAttention(), AttentionRollout(), AttentionGradcam()):
+            with pytest.raises(Unsupported, match="two networks' blocks"):
+                method.attribute(model, batch, [])
 
 
 # In a chain

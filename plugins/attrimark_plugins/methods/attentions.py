@@ -68,6 +68,8 @@ def _collected(model: Model) -> Iterator[dict[int, Tensor]]:
     causal = any(getattr(module, "is_causal", False) for block in model.blocks() for module in block.modules())
     if causal or not isinstance(model, Classifier):
         raise Unsupported("attention methods explain encoders, whose head reads the first token or the mean of all")
+    if model.altered:
+        raise Unsupported("two networks' blocks make what this model computes, and attention methods follow one only")
     found: dict[int, Tensor] = {}
     hooks = [
         module.register_forward_hook(partial(_keep_weights, found, place))
