@@ -2,7 +2,16 @@
 
 import numpy as np
 import pytest
-from attrimark.statistics import CROSSED, NO_INTERVAL, TEXTS_ONLY, crossed_interval, simultaneous_level
+from attrimark.statistics import (
+    CROSSED,
+    NO_INTERVAL,
+    NO_SPREAD,
+    TEXTS_ONLY,
+    crossed_interval,
+    mean_squares,
+    simultaneous_level,
+    two_sided_p,
+)
 from scipy import stats
 
 RUNS = 1500  # a coverage of 95 % is then known to about ± 1.1 points (two standard errors)
@@ -31,6 +40,13 @@ def test_no_difference_is_rarely_called_better(seeds):
     rng = np.random.default_rng(seeds)
     estimates = [crossed_interval(crossed(rng, seeds, 50, 0.5, 0.5)) for _ in range(RUNS)]
     assert np.mean([each.low > 0 for each in estimates]) <= 0.05
+
+
+def test_without_either_factor_all_values_are_independent():
+    values = np.where(np.indices((6, 4)).sum(axis=0) % 2, 1.0, 0.0)  # all rows and columns have the same mean
+    expected = stats.t.interval(0.95, 23, loc=0.5, scale=stats.sem(values.ravel()))
+    estimate = crossed_interval(values)
+    assert (estimate.low, estimate.high) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("seeds", [5, 10])
@@ -110,6 +126,35 @@ def test_an_incomplete_text_is_left_out_for_all_seeds(missing):
     assert crossed_interval(broken) == crossed_interval(np.delete(values, 3, axis=1))
 
 
-def test_constant_scores_have_no_width():
-    estimate = crossed_interval(np.full((5, 4), 0.25))
-    assert (estimate.low, estimate.mean, estimate.high) == (0.25, 0.25, 0.25)
+@pytest.mark.parametrize(("texts", "method"), [(2, NO_SPREAD), (40, NO_SPREAD), (1, NO_INTERVAL)])
+def test_constant_scores_promise_nothing(texts, method):
+    for values in (np.full((5, texts), 0.25), np.full((3, texts), 0.1) + 0.2, np.zeros((5, texts))):
+        estimate = crossed_interval(values)
+        assert estimate.mean == pytest.approx(values[0, 0])
+        assert np.isnan([estimate.low, estimate.high]).all()
+        assert estimate.method == method
+
+
+@pytest.mark.parametrize(("seeds", "shift"), [(3, 0.3), (5, 0.8), (12, -0.4)])
+def test_the_interval_at_the_level_of_the_p_value_ends_at_zero(seeds, shift):
+    values = crossed(np.random.default_rng(5), seeds, 15, 0.3, 0.5) + shift
+    estimate = crossed_interval(values, 1 - two_sided_p(values))
+    assert min(abs(estimate.low), abs(estimate.high)) == pytest.approx(0, abs=1e-9)
+    assert two_sided_p(-values) == pytest.approx(two_sided_p(values))
+
+
+def test_without_spread_the_sign_test_speaks():
+    expected = stats.binomtest(20, 20, 0.5).pvalue
+    assert two_sided_p(np.full((5, 20), 0.25)) == pytest.approx(expected)
+    assert two_sided_p(np.full((5, 20), -0.25)) == pytest.approx(expected)
+    assert two_sided_p(np.zeros((5, 20))) == 1
+    assert two_sided_p(np.full((5, 2), 7.0)) == 0.5
+    assert np.isnan(two_sided_p(np.ones((5, 1))))
+
+
+def test_tables_analysed_at_once_are_those_analysed_alone():
+    rng = np.random.default_rng(6)
+    tables = np.stack([crossed(rng, 6, 9, seed, text) for seed in (0.0, 1.0) for text in (0.0, 1.0)])
+    variance, freedom = mean_squares(tables).variance_of_mean()
+    for table, half in zip(tables, stats.t.ppf(0.975, freedom) * variance**0.5, strict=True):
+        assert crossed_interval(table).half == pytest.approx(half)
