@@ -5,13 +5,17 @@ PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 BIN := .venv/bin
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test lint regress clean
 
 quickstart: .venv/installed
 	$(BIN)/attrimark run quickstart
 
 test: .venv/installed-dev
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --quiet
+
+# one thread: several would wait for each other where the machine is busy
+regress: .venv/installed
+	$(BIN)/attrimark regress ci --recorded tests/recorded.json --device cpu --threads 1 --quiet
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

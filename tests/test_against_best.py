@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from attrimark.against_best import against_best
-from attrimark.statistics import NO_INTERVAL, NO_SPREAD, TEXTS_ONLY
+from attrimark.statistics.against_best import against_best
+from attrimark.statistics.intervals import NO_INTERVAL, NO_SPREAD, TEXTS_ONLY
 from scipy import stats
 
 

@@ -7,16 +7,16 @@ import json
 import numpy as np
 import pytest
 import torch
-from attrimark import steering_figures
 from attrimark.bundle import write_bundle
-from attrimark.detection import classes_of, detect, detections
-from attrimark.layer_profile import drawn, profiles
+from attrimark.contribution import steering_figures
+from attrimark.contribution.detection import classes_of, detect, detections
+from attrimark.contribution.layer_profile import drawn, profiles
+from attrimark.contribution.steering import cross_validated, largest_fall, steerings
+from attrimark.contribution.tables import as_text
 from attrimark.matrix import cells_of
-from attrimark.roc import auc, best_trivial, draws_of_texts, estimate, like_lengths, true_positive_rate
-from attrimark.steering import cross_validated, largest_fall, steerings
+from attrimark.statistics.roc import auc, best_trivial, draws_of_texts, estimate, like_lengths, true_positive_rate
 from attrimark.store import Store
 from attrimark.suite import Matrix, Suite
-from attrimark.tuning_tables import as_text
 from attrimark_plugins.datasets.prompt_pairs import PromptPairs
 from attrimark_plugins.datasets.prompt_transformations import many_shot, translated, with_prefix, with_suffix
 from attrimark_plugins.datasets.task_or_not import TaskOrNot

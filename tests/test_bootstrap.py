@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from attrimark.bootstrap import (
+from attrimark.statistics.bootstrap import (
     FEW_SEEDS,
     SEEDS,
     SEEDS_ONLY,
@@ -13,7 +13,7 @@ from attrimark.bootstrap import (
     resamples,
     weighted_moments,
 )
-from attrimark.statistics import CROSSED
+from attrimark.statistics.intervals import CROSSED
 from scipy import stats
 
 

@@ -8,11 +8,11 @@ from itertools import product
 
 import numpy as np
 import pytest
-from attrimark.against_best import against_best
-from attrimark.confidence_set import confidence_set
-from attrimark.next_seed import holds_on_next_seed
-from attrimark.simultaneous import simultaneous
-from attrimark.statistics import judged, mean_squares, simultaneous_level
+from attrimark.statistics.against_best import against_best
+from attrimark.statistics.confidence_set import confidence_set
+from attrimark.statistics.intervals import judged, mean_squares, simultaneous_level
+from attrimark.statistics.next_seed import holds_on_next_seed
+from attrimark.statistics.simultaneous import simultaneous
 from scipy import stats
 
 KINDS = ("normal", "bounded", "tied")

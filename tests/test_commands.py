@@ -25,6 +25,7 @@ def shell(tmp_path_factory):
         places = ["--config", str(folder / "benchmarks.toml"), "--store", str(folder / "store")]
         return CliRunner().invoke(main, [*words, *([] if words[0] in ("explain", "plugins", "assets") else places)])
 
+    run.store = str(folder / "store")
     return run
 
 
@@ -55,6 +56,106 @@ def test_a_metric_that_the_suite_has_not_is_wrong_usage(shell):
     told = shell("leaderboard", "small", "--metric", "suficiency")
     assert told.exit_code == 4
     assert "it has accuracy, sufficiency" in told.output
+
+
+def test_leaderboards_are_written_in_every_form(shell, tmp_path):
+    shell("run", "small", "--quiet", "--threads", "1")
+    for form, told in (("csv", "dataset,model,"), ("latex", "\\toprule"), ("json", '"rows"'), ("markdown", "| method")):
+        path = tmp_path / "inside" / f"board.{form}"
+        written = shell("leaderboard", "small", "--format", form, "-o", str(path))
+        assert (written.exit_code, written.stdout) == (0, ""), written.output
+        assert told in path.read_text()
+        assert path.read_text() == shell("leaderboard", "small", "--format", form).stdout.rstrip("\n") + "\n"
+
+
+def test_a_file_that_cannot_be_written_is_named_and_stays_as_it_was(shell, tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "file").write_text("kept")
+    shell("run", "small", "--quiet", "--threads", "1")
+    for path in (tmp_path / "old", tmp_path / "file" / "board.csv"):
+        refused = shell("leaderboard", "small", "--format", "csv", "-o", str(path))
+        assert refused.exit_code == 4
+        assert path.name in refused.output
+    assert (tmp_path / "file").read_text() == "kept"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "old"]
+
+
+def test_variants_are_ranked_together_but_their_raw_scores_refused(shell):
+    shell("run", "small", "--quiet", "--threads", "1")
+    ranks = shell("leaderboard", "small", "--across", "ranks")
+    assert ranks.exit_code == 0, ranks.output
+    assert "mean rank" in ranks.stdout
+    assert json.loads(shell("leaderboard", "small", "--across", "ranks", "--json").stdout)[0]["over"] == "variants"
+    refused = shell("leaderboard", "small", "--across", "scores")
+    assert refused.exit_code == 4
+    assert "measure normalised-aopc" in refused.output
+    assert "table, markdown or json" in shell("leaderboard", "small", "--across", "ranks", "--format", "csv").output
+
+
+BOUNDED = """
+[suites.bounded]
+datasets = [{ name = "planted", train = 20, validation = 2, test = 6 }]
+models = [{ name = "tiny-encoder", layers = 1 }, { name = "tiny-encoder", layers = 2 }]
+strategies = [{ name = "full", epochs = 4 }]
+methods = ["random", "leave-one-out"]
+metrics = ["normalised-aopc", "sufficiency"]
+explain = 6
+"""
+
+
+def test_normalised_scores_of_two_networks_stand_side_by_side(tmp_path):
+    (tmp_path / "benchmarks.toml").write_text(BOUNDED)
+    places = ["--config", str(tmp_path / "benchmarks.toml"), "--store", str(tmp_path / "store")]
+    ran = CliRunner().invoke(main, ["run", "bounded", "--quiet", "--threads", "1", *places])
+    assert ran.exit_code == 0, ran.output
+    told = CliRunner().invoke(main, ["leaderboard", "bounded", "--across", "scores", "--json", *places])
+    assert told.exit_code == 0, told.output
+    (found,) = json.loads(told.stdout)
+    assert len(found["variants"]) == 2
+    assert 0 < found["alike"] <= found["texts"] == 6
+    scores = found["scores"]["normalised-aopc"]
+    assert all(0 <= each["mean"] <= 1 for by_variant in scores.values() for each in by_variant.values())
+    assert list(found["refused"]) == ["sufficiency"]
+    board, *_ = json.loads(CliRunner().invoke(main, ["leaderboard", "bounded", "--json", *places]).stdout)
+    assert board["columns"][0]["scale"]["top"] == "oracle"
+
+
+def test_two_runs_are_compared_and_what_they_have_not_is_told(shell, tmp_path):
+    shell("run", "small", "--quiet", "--threads", "1")
+    store = str(tmp_path / "store")
+    config = str(tmp_path / "benchmarks.toml")
+    (tmp_path / "benchmarks.toml").write_text(
+        SUITE.replace("small", "again").replace('"gradient"', '"input-x-gradient"')
+    )
+    other = ["--config", config, "--store", store]
+    assert CliRunner().invoke(main, ["run", "again", "--quiet", "--threads", "1", *other]).exit_code == 0
+    (tmp_path / "benchmarks.toml").write_text(SUITE)
+    first = shell.store
+    same = CliRunner().invoke(main, ["compare", first, first, "--suite", "small", "--json", *other])
+    assert same.exit_code == 0, same.output
+    changes = [change for place in json.loads(same.stdout)["places"] for change in place["changes"]]
+    assert {change["difference"]["mean"] for change in changes} == {0.0}
+    told = CliRunner().invoke(main, ["compare", first, store, "--suite", "small", *other])
+    assert told.exit_code == 0, told.output
+    assert "gradient" in told.stdout.split("Only in")[1]
+    for words, code, reason in (
+        (["compare", "small", "smal"], 4, 'did you mean "small"'),
+        (["compare", first, str(tmp_path / "nowhere"), "--suite", "small"], 4, "holds no results"),
+        (["compare", first, store], 4, "name the --suite"),
+    ):
+        refused = CliRunner().invoke(main, [*words, *other])
+        assert (refused.exit_code, reason in refused.output) == (code, True), refused.output
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_runs_with_nothing_in_common_have_an_exit_code_of_their_own(shell, tmp_path):
+    suites = SUITE + SUITE.replace("small", "other").replace("test = 4", "test = 5")
+    (tmp_path / "benchmarks.toml").write_text(suites)
+    shell("run", "small", "--quiet", "--threads", "1")
+    words = ["compare", "small", "other", "--config", str(tmp_path / "benchmarks.toml"), "--store", shell.store]
+    refused = CliRunner().invoke(main, words)
+    assert refused.exit_code == 5
+    assert "other holds no results of this suite" in refused.output
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from attrimark.confidence_set import confidence_set
+from attrimark.statistics.confidence_set import confidence_set
 from scipy import stats
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
-from attrimark.config import ConfigError, Suite, read_suite, read_suites
-from attrimark.equivalence import Equivalence
-from attrimark.prediction import Prediction
+from attrimark.configuration.suites import ConfigError, Suite, read_suite, read_suites
+from attrimark.stability.equivalence import Equivalence
+from attrimark.stability.prediction import Prediction
 from attrimark_registry import (
     Dataset,
     Metric,
@@ -195,7 +195,7 @@ benchmarks.toml:8:5: suites.quick.methods[1]: no method named "gues"; did you me
 benchmarks.toml:9:23: suites.quick.methods[2].permutations: must be at least 1, not 0
 benchmarks.toml:10:5: suites.quick.methods[3]: the same as methods[0]: name each once
 benchmarks.toml:12:1: suites.quick.metrics: must be a list of one or more, not an empty list
-benchmarks.toml:13:1: suites.quick.explane: unknown key (allowed: title, seed, replicates, isolate, equivalent, predictions, matrix, datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train); did you mean "explain"?
+benchmarks.toml:13:1: suites.quick.explane: unknown key (allowed: title, seed, replicates, isolate, equivalent, predictions, comparisons, primary, store_text, multiverse, matrix, datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train, each_token); did you mean "explain"?
 benchmarks.toml:15:15: suites.quick.matrix[0].strategies[0]: no strategy named "nf5"; did you mean "nf4"?
 benchmarks.toml:15:48: suites.quick.matrix[0].strategies[1][1].rank: must be an integer or "full", not "fulll"; did you mean "full"?
 benchmarks.toml:15:77: suites.quick.matrix[0].strategies[1][1].layers[1]: must be an integer, not "2"
@@ -204,7 +204,7 @@ benchmarks.toml:16:15: suites.quick.matrix[0].quantizers[0]: "lora" is a strateg
 benchmarks.toml:17:13: suites.quick.matrix[0].seeds[1]: must be at least 0, not -1
 benchmarks.toml:17:17: suites.quick.matrix[0].seeds[2]: must be an integer, not 1.5
 benchmarks.toml:18:1: suites.quick.matrix[0].operator: must be "mask", "delete", "pad", "attention" or "mean", not "remove"
-benchmarks.toml:19:1: suites.quick.matrix[0].title: unknown key (allowed: datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train)
+benchmarks.toml:19:1: suites.quick.matrix[0].title: unknown key (allowed: datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train, each_token)
 benchmarks.toml:21:22: suites.quick.matrix[1].models[1]: must be a name or a table with a name, not 7
 benchmarks.toml:21:25: suites.quick.matrix[1].models[2]: missing "name"
 benchmarks.toml:21:67: suites.quick.matrix[1].models[3].size: unknown key (allowed: name)
@@ -306,6 +306,29 @@ def test_a_suite_says_which_seeds_count_and_what_is_expected_of_them(suites: Pat
     )
     assert suite.compares_seeds
     assert not read(suites, GOOD)["quick"].compares_seeds
+
+
+def test_a_suite_says_what_gates_and_whether_texts_are_shown(suites: Path) -> None:
+    rules = 'primary = ["accuracy(split=test)"]\nstore_text = false\n'
+    suite = read(suites, OVER_SEEDS.replace("equivalent", rules + "equivalent"))["a"]
+    assert (suite.primary, suite.store_text) == (("accuracy(split=test)",), False)
+    plain = read(suites, OVER_SEEDS)["a"]
+    assert (plain.primary, plain.store_text) == ((), True)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ('["acuracy"]', 'suites.a.primary[0]: "acuracy" is not in this suite (there are: accuracy, '),
+        ('["accuracy", "spread"]', 'suites.a.primary[1]: "spread" is not in this suite'),
+        ('["accuracy", "accuracy"]', "suites.a.primary[1]: the same as primary[0]"),
+        ('["a", "b", "c", "d", "e", "f"]', "suites.a.primary: must be a list of 5 or fewer"),
+        ("[]", "suites.a.primary: must be a list of 1 or more"),
+    ],
+)
+def test_what_gates_must_be_measured_in_the_suite_and_be_few(suites: Path, given: str, told: str) -> None:
+    [line] = complaints(suites, OVER_SEEDS.replace("equivalent", f"primary = {given}\nequivalent"))
+    assert told in line
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from attrimark.curves import curves, drawn, write_curves
+from attrimark.display.curves import curves, drawn, write_curves
 from attrimark.matrix import cells_of
 from attrimark.store import Store
 from attrimark.suite import Matrix, Suite

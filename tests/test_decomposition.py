@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attrimark.bootstrap import FEW_SEEDS, SEEDS_ONLY
-from attrimark.decomposition import ONE_REPLICATE, PARTS, SOURCES, answer, decompose
-from attrimark.statistics import CROSSED
+from attrimark.stability.decomposition import ONE_REPLICATE, PARTS, SOURCES, answer, decompose
+from attrimark.statistics.bootstrap import FEW_SEEDS, SEEDS_ONLY
+from attrimark.statistics.intervals import CROSSED
 
 # which axes an effect differs along: strategy, seed, quantizer, replicate, word
 WORD, STRATEGY, SEED = "w", "aw", "asw"

@@ -8,11 +8,13 @@ from attrimark.measure import measure
 from attrimark.prepare import prepare
 from attrimark_plugins.metrics.aopc import AopcComprehensiveness, AopcSufficiency
 from attrimark_plugins.metrics.comprehensiveness import Comprehensiveness
+from attrimark_plugins.metrics.comprehensiveness_curve import ComprehensivenessCurve
 from attrimark_plugins.metrics.datamodeling_score import DatamodelingScore, spearman
 from attrimark_plugins.metrics.exact_bounds import all_subsets, beam_bounds, exact_bounds, places
 from attrimark_plugins.metrics.faithfulness_auc import FaithfulnessAuc
 from attrimark_plugins.metrics.normalised_aopc import NormalisedAopc
 from attrimark_plugins.metrics.sufficiency import Sufficiency
+from attrimark_plugins.metrics.sufficiency_curve import SufficiencyCurve
 from attrimark_registry import Attribution, Example, Scores, Target, features_of
 from attrimark_registry import conformance as checks
 from attrimark_registry.conformance import additive_game, play, random_game
@@ -87,6 +89,19 @@ def test_aopc_is_the_mean_of_its_rationales(scores, ratios, seed):
         assert judged(metric(ratios=tuple(ratios)), scores, game).values == pytest.approx(np.mean(wanted))
 
 
+@settings(max_examples=40, deadline=None)
+@given(scores_of_few, st.booleans(), st.integers(0, 50))
+def test_a_curve_is_its_metric_at_every_length(scores, clip, seed):
+    game = probability(len(scores), seed)
+    ratios = (0.1, 0.5, 0.9)
+    for metric, single in ((SufficiencyCurve, Sufficiency), (ComprehensivenessCurve, Comprehensiveness)):
+        told = judged(metric(ratios=ratios, clip=clip), scores, game)
+        points = [judged(single(ratio=ratio, clip=clip), scores, game).values for ratio in ratios]
+        assert list(told.diagnostics.values()) == pytest.approx(points)
+        assert list(told.diagnostics) == ["at 0.1", "at 0.5", "at 0.9"]
+        assert told.values == pytest.approx(np.mean(points))
+
+
 def test_the_whole_text_as_rationale_loses_nothing_and_leaves_nothing():
     game = probability(4)
     full, empty = game(np.array([[True], [False]]).repeat(4, axis=1))
@@ -124,7 +139,7 @@ def test_a_metric_says_which_way_is_better():
 def test_exact_bounds_equal_those_of_all_orders(count, seed):
     game = probability(count, seed)
     told = judged(NormalisedAopc(), range(count), game).diagnostics
-    assert (told["lower"], told["upper"]) == pytest.approx(aopc_bounds(game, count))
+    assert (told["worst"], told["best"]) == pytest.approx(aopc_bounds(game, count))
     assert told["exact"] == 1.0
 
 
@@ -178,7 +193,7 @@ def test_normalised_aopc_is_a_place_between_the_bounds(order, seed):
     ranks[list(order)] = -np.arange(5)
     worst, best = aopc_bounds(game, 5)
     scores = judged(NormalisedAopc(), ranks, game)
-    assert scores.diagnostics["aopc"] == pytest.approx(aopc_along(game, order))
+    assert scores.diagnostics["reached"] == pytest.approx(aopc_along(game, order))
     assert scores.values == pytest.approx((aopc_along(game, order) - worst) / (best - worst))
     kept = judged(NormalisedAopc(direction="sufficiency"), ranks, game)
     assert kept.values == pytest.approx((best - aopc_along(game, order[::-1])) / (best - worst))
@@ -197,7 +212,7 @@ def test_a_scaled_model_scores_the_same():
     plain = judged(NormalisedAopc(), scores, game)
     timid = judged(NormalisedAopc(), scores, lambda keep: 0.4 + 0.1 * game(keep))
     assert timid.values == pytest.approx(plain.values)
-    assert timid.diagnostics["aopc"] == pytest.approx(0.1 * plain.diagnostics["aopc"])
+    assert timid.diagnostics["reached"] == pytest.approx(0.1 * plain.diagnostics["reached"])
 
 
 def test_many_tied_words_are_counted_out_where_all_subsets_are_known():
@@ -210,7 +225,7 @@ def test_many_tied_words_are_counted_out_where_all_subsets_are_known():
 def test_above_the_most_exact_length_it_is_said():
     told = judged(NormalisedAopc(most_exact=5), range(6), probability(6)).diagnostics
     assert told["exact"] == 0.0
-    assert told["lower"] <= told["upper"]
+    assert told["worst"] <= told["reached"] <= told["best"]
 
 
 def test_all_subsets_are_asked_for_in_one_question():

@@ -1,7 +1,7 @@
 """With `isolate` every method does all of its own work, so that its seconds are its own."""
 
 import pytest
-from attrimark.config import read_suite
+from attrimark.configuration.suites import read_suite
 from attrimark.matrix import cells_of
 from attrimark.outcome import run_cell
 from attrimark.prepare import prepare

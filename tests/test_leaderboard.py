@@ -7,111 +7,31 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attrimark.leaderboard import leaderboards
-from attrimark.statistics import NO_INTERVAL, TEXTS_ONLY
-from attrimark.tables import as_html, as_json, as_markdown, as_text
-from attrimark_registry import AttrimarkError, Cost, Measure, ModelMetric, Record, SpanMetric, SubsetMetric
+from attrimark.leaderboards.board_grids import banner as banner_of
+from attrimark.leaderboards.leaderboard import leaderboards
+from attrimark.leaderboards.tables import as_html, as_json, as_markdown, as_text
+from attrimark.statistics.intervals import NO_INTERVAL, TEXTS_ONLY
+from attrimark_registry import AttrimarkError
 
-
-class Kept(SubsetMetric):
-    name = "kept"
-
-    def explore(self, attribution, rng):
-        raise NotImplementedError
-
-
-class Lost(Kept):
-    name = "lost"
-    higher_is_better = False
-
-
-class Agreement(SpanMetric):
-    name = "agreement"
-    headline = False
-
-    def compare(self, attribution, example):
-        raise NotImplementedError
-
-
-class Accuracy(ModelMetric):
-    name = "accuracy"
-
-    def measure(self, model, examples):
-        raise NotImplementedError
-
-
-KEPT, LOST, AGREEMENT, ACCURACY = Kept(), Lost(), Agreement(), Accuracy()
-METRICS = {metric.digest: metric for metric in (KEPT, LOST, AGREEMENT, ACCURACY)}
-OPERATORS = ("mask", "delete", "attention")
-SEEDS = range(5)
-TEXTS = tuple(f"t{number}" for number in range(12))
-
-
-def specs(method, seed=0, operator=None, replicate=0, **others):
-    return {
-        "dataset": "films",
-        "model": "tiny",
-        "chain": "frozen",
-        "seed": seed,
-        "method": method,
-        "operator": operator,
-        "replicate": replicate,
-        "target": "predicted",
-        **others,
-    }
-
-
-def cells(method, value, *, metric=KEPT, operator=None, operators=OPERATORS, seeds=SEEDS, texts=TEXTS, replicate=0):
-    """One record a seed; `value(seed, text, operator)` with seed and text as numbers."""
-    return [
-        Record(
-            cell=f"{method}-{operator}-{seed}-{replicate}",
-            specs=specs(method, seed, operator, replicate),
-            status="ok",
-            own=Cost(forwards=3 * len(texts), flops=2 * 10**9 * len(texts), seconds=0.5 * len(texts)),
-            measures=tuple(
-                Measure(metric.digest, text, name, value(seed, TEXTS.index(text), name))
-                for text in texts
-                for name in operators
-            ),
-        )
-        for seed in seeds
-    ]
-
-
-def noise(spread=0.01):
-    """Crossed effects of seed and text, the same for whoever asks twice, and a residual."""
-    rng = np.random.default_rng(0)
-    shared = {(seed, text): rng.normal(0, 0.2) for seed in range(20) for text in range(len(TEXTS))}
-    return lambda seed, text: shared[seed, text] + rng.normal(0, spread)
-
-
-def flat(mean):
-    shift = noise()
-    return lambda seed, text, operator: mean + shift(seed, text)
-
-
-def accuracy(value, seeds=SEEDS):
-    """Records of the model alone."""
-    return [
-        Record(f"model-{seed}", specs(None, seed), "ok", measures=(Measure(ACCURACY.digest, "", "", value),))
-        for seed in seeds
-    ]
-
-
-def board_of(*groups, metrics=METRICS):
-    (board,) = leaderboards([record for group in groups for record in group], metrics)
-    return board
-
-
-def row_of(board, method):
-    (row,) = (row for row in board.rows if row.method == method)
-    return row
-
-
-def score_of(board, method, metric=KEPT):
-    return row_of(board, method).scores[metric.digest]
-
+from tests.references.drawn_records import (
+    ACCURACY,
+    AGREEMENT,
+    KEPT,
+    LOST,
+    METRICS,
+    OPERATORS,
+    SEEDS,
+    TEXTS,
+    Kept,
+    accuracy,
+    board_of,
+    cells,
+    ended,
+    flat,
+    joined,
+    row_of,
+    score_of,
+)
 
 # Scores and verdicts
 
@@ -155,12 +75,111 @@ def test_what_cannot_be_told_from_random_is_a_tie():
 
 
 def test_comparisons_of_a_table_share_its_level():
-    few = board_of(cells("random", flat(0.5)), cells("lrp", flat(0.6)))
     many = board_of(cells("random", flat(0.5)), *(cells(f"m{number}", flat(0.6)) for number in range(10)))
-    assert score_of(few, "lrp").difference.level == pytest.approx(0.95)
-    assert score_of(many, "m0").difference.level == pytest.approx(0.995)
-    assert score_of(many, "m0").away.level == 0.95
+    assert score_of(many, "m0").difference.level == pytest.approx(0.95)
     assert many.columns[0].comparisons == 10
+    two = [
+        joined(one, other)
+        for method, mean in (("random", 0.5), ("lrp", 0.6))
+        for one, other in zip(cells(method, flat(mean)), cells(method, flat(mean), metric=LOST), strict=True)
+    ]
+    assert score_of(board_of(two), "lrp").difference.level == pytest.approx(0.975)
+    assert score_of(board_of(two), "lrp").away.level == 0.95
+    assert [column.comparisons for column in board_of(two).columns] == [2, 2]
+
+
+def test_an_interval_that_holds_with_others_is_wider_than_alone():
+    shared, methods = (
+        cells("random", flat(0.5)),
+        [cells(f"m{number}", flat(0.6 + number / 1000)) for number in range(10)],
+    )
+    alone, many = board_of(shared, methods[0]), board_of(shared, *methods)
+    assert score_of(many, "m0").difference.half > score_of(alone, "m0").difference.half
+    assert score_of(many, "m0").difference.mean == pytest.approx(score_of(alone, "m0").difference.mean)
+    assert score_of(many, "m0").p >= score_of(alone, "m0").p
+
+
+# Two verdicts, the best, and the size of a difference
+
+
+def test_the_next_seed_stands_beside_the_average_and_is_another_matter():
+    """Better on average by seeds that disagree: the next one may well turn it round."""
+    shift = dict(zip(SEEDS, (0.5, 0.5, 0.5, 0.5, -0.4), strict=True))
+    rng = np.random.default_rng(0)
+    board = board_of(
+        cells("random", flat(0.5)),
+        cells("steady", flat(0.7)),
+        cells("moody", lambda seed, text, operator: 0.5 + shift[seed] + rng.normal(0, 0.01)),
+    )
+    assert score_of(board, "steady").next_seed > 0.95
+    assert 0.5 <= score_of(board, "moody").next_seed < 0.9
+    assert score_of(board, "random").next_seed is None
+    (line,) = (each for each in as_text(board).split("\n\n")[1].split("\n") if each.startswith("moody"))
+    assert re.search(r"\d\d %$", line)
+    assert "next seed: the probability" in as_text(board)
+
+
+def test_with_few_seeds_the_caption_says_so_and_there_is_no_such_column():
+    board = board_of(cells("random", flat(0.5), seeds=[0, 1]), cells("lrp", flat(0.7), seeds=[0, 1]))
+    assert score_of(board, "lrp").next_seed is None
+    text = as_text(board)
+    assert "With fewer than 5 seeds nothing is claimed about the next seed." in text
+    assert "%" not in text.split("\n\n")[1]
+
+
+def test_those_that_cannot_be_told_from_the_best_are_marked():
+    board = board_of(
+        cells("random", flat(0.3)), cells("one", flat(0.7)), cells("other", flat(0.701)), cells("poor", flat(0.5))
+    )
+    marked = {row.method: row.scores[KEPT.digest].among_best for row in board.rows}
+    assert marked == {"one": True, "other": True, "poor": False, "random": False}
+    lines = {line.split()[0]: line for line in as_text(board).split("\n\n")[1].split("\n")}
+    assert {method: "•" in lines[method] for method in marked} == marked
+    assert "• cannot be told apart from the best" in as_text(board)
+
+
+def test_no_method_is_called_best_on_grounds_that_are_its_own():
+    """Each used another operator: there is none that is neutral, so nobody is compared with the best."""
+    board = board_of(cells("random", flat(0.5)), *(cells(f"o-{name}", flat(0.7), operator=name) for name in OPERATORS))
+    (column,) = board.columns
+    assert column.neutral == ()
+    assert column.scale is None
+    assert all(row.scores[KEPT.digest].among_best is None for row in board.rows)
+    assert score_of(board, "o-mask").verdict == "better"
+    assert "every operator is some method's own" in as_text(board)
+
+
+def test_the_effect_is_the_mean_over_the_spread_of_texts_and_positive_where_better():
+    values = {"lrp": lambda seed, text, operator: 0.5 + (0.1 if text % 2 else 0.3), "random": lambda *_: 0.5}
+    for metric, sign in ((KEPT, 1), (LOST, -1)):
+        board = board_of(*(cells(method, value, metric=metric) for method, value in values.items()))
+        by_text = np.array([0.3, 0.1] * 6)
+        assert score_of(board, "lrp", metric).effect == pytest.approx(sign * by_text.mean() / by_text.std(ddof=1))
+    assert score_of(board_of(cells("random", lambda *_: 0.5), cells("lrp", lambda *_: 0.7)), "lrp").effect is None
+
+
+@pytest.mark.parametrize(
+    ("best", "banner"),
+    [({"mask": 0.9, "delete": 0.7, "attention": 0.5}, ["not measurable"]),
+     ({"mask": 0.9, "delete": 0.9, "attention": 0.7}, ["not measurable: attention"]),
+     ({"mask": 0.9, "delete": 0.9, "attention": 0.9}, [])],
+)  # fmt: skip
+def test_a_column_whose_random_ranking_gets_more_than_half_says_so_above_it(best, banner):
+    random = 0.46 if banner == ["not measurable"] else 0.4
+    # texts move so much that nothing is told apart
+    board = board_of(
+        cells("random", lambda *_: random),
+        cells("lrp", lambda seed, text, operator: best[operator] + (-1) ** text * 0.9),
+    )
+    assert list(banner_of(board.columns[0])) == banner
+    header = " ".join(as_text(board).split("---")[0].split())
+    assert ("not measurable" in header) is bool(banner)
+    assert ("of such a number is no merit" in " ".join(as_text(board).split())) is bool(banner)
+
+
+def test_what_is_told_apart_from_random_is_measurable_however_far_zero_is():
+    board = board_of(cells("random", flat(0.9)), cells("lrp", flat(1.1)))
+    assert list(banner_of(board.columns[0])) == []
 
 
 def test_replicates_are_averaged_before_anything_else():
@@ -265,10 +284,6 @@ def test_no_ratio_is_made_of_a_best_below_zero():
 
 
 # What is not averaged
-
-
-def ended(method, status, reason, seeds=SEEDS):
-    return [Record(f"{method}-{seed}", specs(method, seed), status, reason) for seed in seeds]
 
 
 def test_cells_that_did_not_run_are_shown_with_their_reason():
@@ -432,7 +447,7 @@ def test_cost_stands_beside_the_score_that_sorts_the_board():
     costs = as_text(board).split("Cost of one explanation")[1]
     (random,) = re.findall(r"^random .*", costs, re.MULTILINE)
     (lrp,) = re.findall(r"^lrp .*", costs, re.MULTILINE)
-    assert lrp.split() == ["lrp", "0.5", f"{score.mean:.3f}", f"±{score.half:.3f}*", "3", "(+1)", "0", "2", "7"]
+    assert lrp.split() == ["lrp", "0.5", f"{score.mean:.3f}", f"±{score.half:.3f}", "3", "(+1)", "0", "2", "◂", "7"]
     assert random.split()[-2:] == ["2", "–"]  # a record from before peaks were measured
 
 
@@ -443,11 +458,6 @@ def test_a_board_without_any_metric_still_lists_its_methods():
 
 
 # Rendering
-
-
-def joined(first, *others):
-    """One record with the measures of several."""
-    return replace(first, measures=sum((each.measures for each in others), first.measures))
 
 
 def full_board():
@@ -475,11 +485,13 @@ def test_seven_methods_and_four_metrics_fit_a_terminal_line_by_line():
     text = as_text(full_board())
     assert max(map(len, text.split("\n"))) <= 100
     table = text.split("\n\n")[1].split("\n")
-    assert len(table) == 4 + 7  # three lines of header, the rule, and one line a method
-    assert table[4].startswith("shapley-sampling(permutations=5)")
-    assert table[4].count("*") == 4
-    assert [line.count("~") for line in table if line.startswith("gradient")] == [4]
-    assert sum("▾" in line for line in table) == 1
+    # more than a terminal holds: two parts with a header each, one line a method, and verdicts beside their scores
+    assert sum(line.startswith("shapley-sampling(permutations=5)") for line in table) == 2
+    assert sum(line.count("*") for line in table if line.startswith("shapley-sampling")) == 4
+    assert sum(line.count(" %") for line in table if line.startswith("shapley-sampling")) == 4
+    assert all(line.count("%") == line.count("*") for line in table if line.startswith("shapley-sampling"))
+    assert sum(line.count("~") for line in table if line.startswith("gradient")) == 4
+    assert sum(line.count("▾") for line in table) == 4
     assert max(map(len, as_text(full_board(), details=True).split("\n"))) <= 100
 
 
@@ -490,8 +502,8 @@ def test_details_show_home_and_every_operator():
     )
     assert "0.900" not in as_text(board)
     details = as_text(board, details=True)
-    (line,) = (line for line in details.split("\n") if line.startswith("occlusion") and "0.900" in line)
-    assert line.split()[-5:] == ["better", "0.900", "0.900", "0.500", "0.300"]
+    *_, before, last = (line.split() for line in details.split("\n") if line.startswith("occlusion"))
+    assert [*before[1:], *last[1:]][-4:] == ["0.900", "0.900", "0.500", "0.300"]
     assert "random ÷ best" in details
 
 
@@ -514,7 +526,7 @@ def test_names_cannot_bring_their_own_markup():
     markdown = as_markdown(board)
     assert "\\<script\\>" in markdown
     assert "<script>" not in markdown.replace("\\<", "")
-    assert all(line.replace("\\|", "").count("|") in (0, 3, 8) for line in markdown.split("\n"))
+    assert all(line.replace("\\|", "").count("|") in (0, 3, 4, 8) for line in markdown.split("\n"))
     for rendered in (as_text(board), markdown, as_html(board)):
         assert "\x1b" not in rendered
         assert "\u202e" not in rendered

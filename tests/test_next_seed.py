@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from attrimark.next_seed import holds_on_next_seed
+from attrimark.statistics.next_seed import holds_on_next_seed
 from scipy import stats
 
 

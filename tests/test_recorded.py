@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attrimark.anew import spread_of
 from attrimark.bundle import write_whole
-from attrimark.config import read_suite
+from attrimark.configuration.suites import read_suite
 from attrimark.matrix import cells_of
-from attrimark.recorded import (
+from attrimark.regression.anew import spread_of
+from attrimark.regression.recorded import (
     Explanations,
     Facts,
     Recorded,
@@ -26,7 +26,7 @@ from attrimark.recorded import (
     values_path,
     write_recorded,
 )
-from attrimark.recording import means_by_group, names_of, narrowed, primary_of, renewed, taken, troubles
+from attrimark.regression.recording import means_by_group, names_of, narrowed, primary_of, renewed, taken, troubles
 from attrimark_registry import AttrimarkError, Cost, Measure, Record
 from attrimark_registry.catalog import load_catalog
 
@@ -189,7 +189,7 @@ def test_a_failed_write_leaves_both_files_as_they_were(path, monkeypatch):
             raise AttrimarkError("the disk is full")
         write_whole(content, target)
 
-    monkeypatch.setattr("attrimark.recorded.write_whole", full)
+    monkeypatch.setattr("attrimark.regression.recorded.write_whole", full)
     with pytest.raises(AttrimarkError, match="full"):
         write_recorded(recorded({name_of("a", 0): cell(0.1)}), path)
     assert (path.read_bytes(), values_path(path).read_bytes()) == before
@@ -368,6 +368,6 @@ def test_headline_metrics_of_explanations_gate_unless_others_are_named(cells):
 
 
 def test_at_most_five_metrics_gate(cells, monkeypatch):
-    monkeypatch.setattr("attrimark.recording.MOST_PRIMARY", 1)
+    monkeypatch.setattr("attrimark.regression.recording.MOST_PRIMARY", 1)
     with pytest.raises(AttrimarkError, match="2 metrics would gate"):
         primary_of(cells, ())

@@ -1,275 +1,35 @@
-"""`attrimark record` and `attrimark regress`, as a build uses them: planted regressions, clean runs, bad input."""
+"""`attrimark record` and `attrimark regress`, as a build uses them: exit codes, bad input, pairs, documentation."""
 
 import json
-import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
-from xml.etree import ElementTree
 
 import click
 import pytest
 import yaml
-from attrimark.anew import Interrupted, store_at
 from attrimark.cli import main
-from attrimark.config import read_suite
-from attrimark.matrix import by_variant, cells_of
-from attrimark.outcome import run_cell
-from attrimark.prepare import prepare
-from attrimark.recorded import read_recorded, values_path
-from attrimark.recording import names_of, narrowed, taken
-from attrimark.regression import compare, exit_code
+from attrimark.configuration.suites import read_suite
+from attrimark.matrix import cells_of
+from attrimark.progress import Progress
+from attrimark.regression.anew import Interrupted, store_at
+from attrimark.regression.recorded import read_recorded, values_path
+from attrimark.regression.recording import WITHHELD
+from attrimark.regression.work_trees import in_tree, side
+from attrimark.slots import Slot
 from attrimark.store import Store
-from attrimark.variants import Variants
-from attrimark.work_trees import in_tree
+from attrimark_registry import AttrimarkError, Record
 from attrimark_registry.catalog import load_catalog
 from click.testing import CliRunner
+from rich.console import Console
+
+from tests.references.strangers import PLUGINS, changed, distribution
 
 DOCS = (Path(__file__).parents[1] / "docs" / "regression.md").read_text()
-CANARY = "xylocanary"
-FILMS = ["dull", "witty", "tedious", "superb", "bland", "moving", "clumsy", "radiant", "lifeless", "charming"]
-
-# A stranger's plugins, as they were when the suite was recorded.
-PLUGINS = '''
-import time
-import numpy as np
-from attrimark_registry import SpanMetric, SubsetMethod, hookimpl
-
-PAUSE = 0.06
-
-class Occlusion(SubsetMethod):
-    """The drop in the target's value when one feature is removed."""
-    name = "my-occlusion"
-    def explore(self, features, rng):
-        keep = ~np.eye(len(features) + 1, len(features), k=-1, dtype=bool)
-        values = yield keep
-        return values[0] - values[1:]
-
-class Noisy(SubsetMethod):
-    """The position of a feature."""
-    name = "my-noisy"
-    def explore(self, features, rng):
-        return np.arange(len(features)) + rng.normal(0, 1, len(features)) * 0.0
-        yield
-
-class Fragile(Occlusion):
-    name = "my-fragile"
-
-class Slow(SubsetMethod):
-    """The position of a feature, after a while."""
-    name = "my-slow"
-    def explore(self, features, rng):
-        time.sleep(PAUSE)
-        return np.arange(len(features), dtype=float)
-        yield
-
-class Order(SpanMetric):
-    """The share of neighbours whose scores rise."""
-    name = "my-order"
-    def compare(self, attribution, example):
-        return float((np.diff(attribution.scores) > 0).mean())
-
-class Share(SpanMetric):
-    """The share of the largest score."""
-    name = "my-share"
-    headline = False
-    def compare(self, attribution, example):
-        return float(np.abs(attribution.scores).max() / (1e-9 + np.abs(attribution.scores).sum()))
-
-@hookimpl
-def register_methods():
-    return [Occlusion, Noisy, Fragile, Slow]
-
-@hookimpl
-def register_metrics():
-    return [Order, Share]
-'''
-
-CHANGES = {
-    "one more forward for each text": ("values = yield keep", "yield keep[:1, ::1] & False; values = yield keep"),
-    "a method whose scores got noisier": ("* 0.0", "* 2.0"),
-    "a method that fails on a text": (
-        'name = "my-fragile"',
-        'name = "my-fragile"\n    def explore(self, features, rng):\n'
-        "        raise ValueError(features[0].text)\n        yield",
-    ),
-    "a metric that turned NaN": (
-        "return float(np.abs",
-        "return float('nan') if len(example.text) % 7 == 0 else float(np.abs",
-    ),
-}
-
-SUITE = """
-[suites.ci]
-datasets = [{ name = "text-file", path = "films.csv", split = "split" }]
-models = [{ name = "tiny-causal", layers = 1 }]
-methods = ["random", "my-occlusion", "my-noisy", "my-fragile"]
-metrics = ["my-order", "my-share"]
-explain = 40
-"""
-
-
-def distribution(site: Path, code: str) -> None:
-    information = site / "mine-1.0.dist-info"
-    information.mkdir(parents=True, exist_ok=True)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[attrimark]\nmine = my_plugins\n")
-    (site / "my_plugins.py").write_text(code)
-
-
-def films(path: Path) -> None:
-    rows = [
-        f"the {noun} was {word} and {CANARY},{('negative', 'positive')[place % 2]},test"
-        for noun in ("film", "old film", "short film", "song")
-        for place, word in enumerate(FILMS)
-    ]
-    path.write_text("\n".join(["text,label,split", *rows, "a film,negative,train", "a song,positive,train"]) + "\n")
-
-
-class Shell:
-    """A folder with a suite, plugins and a place for temporary files of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.temporary = folder / "tmp"
-        self.temporary.mkdir()
-        (folder / "benchmarks.toml").write_text(SUITE)
-        films(folder / "films.csv")
-        distribution(folder / "site", PLUGINS)
-
-    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **os.environ, "PYTHONPATH": str(self.folder / "site"), "TMPDIR": str(self.temporary),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }  # fmt: skip
-        command = [sys.executable, "-m", "attrimark.cli", *words]
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300)
-
-
-@pytest.fixture(scope="module")
-def build(tmp_path_factory):
-    """A suite recorded without texts, then run again as it was, then with every change planted."""
-    shell = Shell(tmp_path_factory.mktemp("build"))
-    fresh = ("--threads", "1", "--quiet")
-    told = [shell("record", "ci", "--reason", "first", "--no-store-text", *fresh)]
-    told.append(shell("regress", "ci", "--strict", "--improvements", "fail", *fresh))
-    code = PLUGINS
-    for old, new in CHANGES.values():
-        assert old in code
-        code = code.replace(old, new)
-    distribution(shell.folder / "site", code)
-    outputs = ("--junit", "junit.xml", "--markdown", "summary.md", "--json")
-    told.append(shell("regress", "ci", *outputs, *fresh))
-    return shell, told
-
-
-def test_a_clean_run_passes(build):
-    _, (record, clean, _) = build
-    assert record.returncode == 0, record.stderr
-    assert "my-order: a change of" in record.stdout
-    assert clean.returncode == 0, clean.stdout + clean.stderr
-    assert clean.stdout.startswith("ci passed: ")
-
-
-def test_every_planted_change_is_caught(build):
-    _, (_, _, changed) = build
-    assert changed.returncode == 1, changed.stderr
-    told = json.loads(changed.stdout)
-    assert told["exit_code"] == 1
-    bad = {
-        (method.group(1), each["what"]): each
-        for each in told["findings"]
-        if each["verdict"] == "regressed" and (method := re.search(r"× (my-\w+|random)( × seed|$)", each["cell"]))
-    }
-    forwards = bad["my-occlusion", "forwards"]
-    assert forwards["after"] - forwards["before"] == 40 * 2  # a row for each of the two labels
-    assert bad["my-occlusion", "flops"]["after"] > bad["my-occlusion", "flops"]["before"]
-    assert bad["my-noisy", "my-order"]["gates"]
-    assert len(bad["my-noisy", "my-order"]["worst"]) == 5
-    assert "failed" in bad["my-fragile", "status"]["reason"]
-    assert "not finite" in bad["random", "my-share"]["reason"]
-    assert ("random", "my-order") not in bad
-    assert ("random", "forwards") not in bad
-
-
-def test_the_command_that_is_printed_asks_for_that_cell_alone(build):
-    shell, (_, _, changed) = build
-    again = next(
-        each["again"]
-        for each in json.loads(changed.stdout)["findings"]
-        if each["verdict"] == "regressed" and "my-occlusion" in each["cell"] and each["kind"] == "cost"
-    )
-    program, name, *rest = shlex.split(again)
-    assert program == "attrimark"
-    with main.get_command(click.Context(main), name).make_context(name, rest) as context:
-        chosen = narrowed(read_recorded(shell.folder / context.params["recorded"]), context.params["only"])
-    assert [re.search(r"my-\w+", cell).group() for cell in chosen.cells] == ["my-occlusion"]
-
-
-def test_no_text_is_in_any_file(build):
-    shell, (*_, changed) = build
-    written = [each for each in shell.folder.rglob("*") if each.is_file() and each.name != "films.csv"]
-    assert {"recorded.json", "recorded.safetensors", "junit.xml", "summary.md"} <= {each.name for each in written}
-    for each in written:
-        assert CANARY.encode() not in each.read_bytes(), each
-    assert CANARY not in changed.stdout
-    assert not list(shell.temporary.glob("attrimark-*"))
-
-
-def test_junit_and_markdown_tell_the_same(build):
-    shell, (*_, changed) = build
-    regressed = [each for each in json.loads(changed.stdout)["findings"] if each["verdict"] == "regressed"]
-    root = ElementTree.parse(shell.folder / "junit.xml").getroot()
-    assert int(root.attrib["failures"]) + int(root.attrib["errors"]) == len(
-        [each for each in regressed if each["gates"]]
-    )
-    assert (shell.folder / "summary.md").read_text().startswith("### ci failed")
-
-
-# Ten clean repetitions, on a loaded machine
-
-
-def repeated(path: Path, folder: Path):
-    """What a run of all cells would be recorded as, computed in this process."""
-    cells = cells_of(read_suite(path, "ci", load_catalog()))
-    variants, records, attributions = Variants("cpu", folder), {}, {}
-    for variant, group in by_variant(cells).items():
-        model = variants.get(variant, [variant.seed])
-        with model.active():
-            prepared = prepare(model, variant.examples, variant.target, variant.granularity)
-            for cell in group:
-                outcome = run_cell(cell, prepared)
-                records[cell.id], attributions[cell.id] = outcome.record, outcome.attributions
-    bundles = {cell: list(made) for cell, made in attributions.items()}
-    return taken("ci", cells, names_of(cells), records, lambda record: bundles[record.cell], primary=("sufficiency",))
-
-
-def test_ten_clean_repetitions_pass_on_a_loaded_machine(tmp_path):
-    path = tmp_path / "benchmarks.toml"
-    path.write_text(
-        """
-[suites.ci]
-datasets = [{ name = "planted", train = 20, validation = 2, test = 2 }]
-methods = ["random", "leave-one-out", { name = "integrated-gradients", steps = 4 }]
-metrics = ["sufficiency", "average-precision", "accuracy"]
-explain = 2
-models = [{ name = "tiny-encoder", layers = 1 }]
-strategies = ["frozen"]
-"""
-    )
-    # another process takes a core's time; nothing that gates may notice
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
-        try:
-            first = repeated(path, tmp_path / "variants")
-            for _ in range(10):
-                findings = compare(first, repeated(path, tmp_path / "variants"))
-                assert {each.verdict for each in findings} == {"same"}
-                assert exit_code(findings, strict=True, improvements="fail") == 0
-        finally:
-            busy.kill()
 
 
 # Bad input
@@ -451,6 +211,14 @@ def test_an_output_that_cannot_be_written_is_told_before_anything_runs(shell, op
     assert Path("file").read_text() == "here"
 
 
+def test_a_run_in_which_nothing_can_run_is_5(shell):
+    path = Path("benchmarks.toml")
+    path.write_text(path.read_text().replace("tiny-causal", "tiny-encoder"))  # which has no head before it is trained
+    told = shell("run", "ci", "--quiet")
+    assert told.exit_code == 5
+    assert "comes without a trained head" in told.stdout
+
+
 def test_a_store_of_a_newer_schema_is_an_error(shell):
     import sqlite3
 
@@ -475,6 +243,84 @@ def test_only_what_was_asked_for_is_recorded_anew(shell):
     assert shell("regress", "ci", *STORED, "--only", "*input-x-gradient*").exit_code == 0
     assert "random × seed 0: forwards" in record(shell, "--only", "*random*").stdout
     assert shell("regress", "ci", *STORED).exit_code == 0
+
+
+# What a suite says of its comparisons
+
+
+def says(line):
+    """Let the suite say something more."""
+    path = Path("benchmarks.toml")
+    path.write_text(path.read_text().replace("[suites.ci]\n", f"[suites.ci]\n{line}\n", 1))
+
+
+def test_the_suite_says_what_gates_unless_the_command_does(shell):
+    from attrimark_registry import Measure
+
+    says('primary = ["accuracy"]')
+    fill()
+    record(shell)
+    assert read_recorded(Path("recorded.json")).primary == ("accuracy",)
+    suite = read_suite(Path("benchmarks.toml"), "ci", load_catalog())
+    cell = next(each for each in cells_of(suite) if each.method and each.method.name == "random")
+    (digest,) = cell.judgements
+    fill(measures=(Measure(digest, cell.variant.examples[0].id, "", 0.1),))
+    assert shell("regress", "ci", *STORED, "--strict").exit_code == 0
+    told = shell("regress", "ci", *STORED, "--strict", "--primary", "average-precision", "--json")
+    assert told.exit_code == 7
+    (found,) = (each for each in json.loads(told.stdout)["findings"] if each["verdict"] == "inconclusive")
+    assert found["gates"]
+    assert "--primary average-precision" in found["again"]
+    # what the suite says now counts, not what it said when it was recorded
+    path = Path("benchmarks.toml")
+    path.write_text(path.read_text().replace('primary = ["accuracy"]', 'primary = ["average-precision"]'))
+    assert shell("regress", "ci", *STORED, "--strict").exit_code == 7
+    record(shell, "--primary", "accuracy", "--primary", "average-precision")
+    assert read_recorded(Path("recorded.json")).primary == ("accuracy", "average-precision")
+
+
+@pytest.mark.parametrize(
+    ("suite", "flag", "stored", "shown"),
+    [
+        ("", (), True, True),
+        ("", ("--no-store-text",), False, False),
+        ("store_text = false", (), False, False),
+        ("store_text = false", ("--store-text",), True, False),
+        ("store_text = true", ("--no-store-text",), False, False),
+    ],
+)
+def test_texts_are_shown_where_both_the_suite_and_the_recorded_file_allow_it(shell, suite, flag, stored, shown):
+    says(suite)
+    fill()
+    record(shell, *flag)
+    assert read_recorded(Path("recorded.json")).store_text == stored
+    fill(status="failed", reason="ValueError: a moving text", measures=(), metric_status={})
+    told = shell("regress", "ci", *STORED)
+    assert told.exit_code == 1
+    assert ("a moving text" in told.stdout) == shown
+    # who looks again does not allow it by looking
+    assert record(shell, *flag).exit_code == 1
+    assert read_recorded(Path("recorded.json")).store_text == stored
+
+
+@pytest.mark.parametrize("discreet", [True, False])
+def test_progress_can_leave_reasons_out(discreet):
+    written = StringIO()
+    observer = Progress(console=Console(file=written), discreet=discreet)
+    observer.run_started("ci", 1, 1)
+    observer.cell_finished(Record("cell", {"method": "random"}, "failed", "ValueError: a moving text"))
+    assert "random: failed" in written.getvalue()
+    assert ("a moving text" in written.getvalue()) != discreet
+
+
+def test_a_side_that_times_can_leave_out_what_it_says(shell, capfd):
+    suite, discreet = Path("benchmarks.toml"), Slot(0, "cpu", 1, discreet=True)
+    with side("head", None, suite, "ci", discreet, Path()) as one, pytest.raises(AttrimarkError) as error:
+        one.ask("a cell that says a moving text", 1)
+    assert str(error.value) == WITHHELD
+    with pytest.raises(AttrimarkError, match=r"exit code 1$"), side("head", None, suite, "cl", discreet, Path()):
+        pass
+    assert not capfd.readouterr().err
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -507,7 +353,7 @@ def test_interrupting_ends_with_2_and_the_command_to_resume(shell, monkeypatch):
     def interrupt(*given, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("attrimark.anew.taken", interrupt)
+    monkeypatch.setattr("attrimark.regression.anew.taken", interrupt)
     monkeypatch.setattr(sys, "argv", ["attrimark", "regress", "ci", *STORED])
     for ended in (shell("regress", "ci", *STORED), record(shell)):
         assert ended.exit_code == 2
@@ -517,12 +363,11 @@ def test_interrupting_ends_with_2_and_the_command_to_resume(shell, monkeypatch):
 # Time, in pairs of work trees
 
 
-def test_a_slower_commit_is_caught_in_pairs(shell, tmp_path, monkeypatch):
+def test_a_commit_slower_by_a_fifth_is_caught_in_pairs(shell, tmp_path, monkeypatch):
     site = tmp_path / "site"
-    distribution(site, PLUGINS)
-    films(tmp_path / "films.csv")
-    suite = re.sub("methods = .*", 'methods = ["my-slow"]', SUITE).replace("my-order", "accuracy")
-    Path("benchmarks.toml").write_text(suite.replace("explain = 40", "explain = 1"))
+    distribution(site)
+    suite = Path("benchmarks.toml").read_text().replace('["random", "input-x-gradient"]', '["my-slow"]', 1)
+    Path("benchmarks.toml").write_text(suite)
     monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("PYTHONPATH", str(site))
     identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
@@ -531,7 +376,7 @@ def test_a_slower_commit_is_caught_in_pairs(shell, tmp_path, monkeypatch):
     fill()
     assert record(shell).exit_code == 0
     # asleep, it is not slowed down by whatever else runs
-    distribution(site, PLUGINS.replace("PAUSE = 0.06", "PAUSE = 0.12"))
+    distribution(site, changed(PLUGINS, "PAUSE = 0.1", "PAUSE = 0.12"))
     told = shell("regress", "ci", *STORED, "--paired", "HEAD", "--threads", "1", "--json")
     assert told.exit_code == 1, told.output
     bad = [each for each in json.loads(told.stdout)["findings"] if each["verdict"] != "same"]

@@ -7,18 +7,26 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from attrimark.paired_timing import found, interval_of_median, timed
-from attrimark.quality_change import (
+from attrimark.regression.paired_timing import found, interval_of_median, timed
+from attrimark.regression.quality_change import (
     detectable,
-    holm,
     new_seed_detectable,
     new_seed_p_value,
     p_value,
     texts_needed,
 )
-from attrimark.recorded import Explanations, Facts, Recorded, RecordedCell, RecordedMetric, Values, hashed, name_of
-from attrimark.regression import CHECKPOINTS_ONLY, Finding, compare, exit_code
-from attrimark.regression_reports import (
+from attrimark.regression.recorded import (
+    Explanations,
+    Facts,
+    Recorded,
+    RecordedCell,
+    RecordedMetric,
+    Values,
+    hashed,
+    name_of,
+)
+from attrimark.regression.regression import CHECKPOINTS_ONLY, Finding, compare, exit_code
+from attrimark.regression.reports import (
     Report,
     append_markdown,
     as_json,
@@ -28,7 +36,8 @@ from attrimark.regression_reports import (
     notes_on,
     write_junit,
 )
-from attrimark.statistics import crossed_interval
+from attrimark.statistics.holm import holm
+from attrimark.statistics.intervals import crossed_interval
 from attrimark_registry import AttrimarkError, Example
 from hypothesis import given
 from hypothesis import strategies as st
@@ -238,7 +247,8 @@ def test_a_metric_that_is_not_primary_informs():
 
 
 def test_a_change_too_small_to_matter_is_the_same_however_sure():
-    (finding,) = [each for each in compare(suite(cell()), suite(cell(scores() - 0.005))) if each.kind == "quality"]
+    slightly = scores() - np.linspace(0.004, 0.006, COUNT)
+    (finding,) = [each for each in compare(suite(cell()), suite(cell(slightly))) if each.kind == "quality"]
     assert finding.verdict == "same"
     assert finding.detectable is not None
 
@@ -283,6 +293,9 @@ def test_from_five_seeds_on_seeds_and_texts_are_crossed():
     assert found["kept"].verdict == "regressed"
     assert CHECKPOINTS_ONLY not in found["kept"].reason
     assert found["kept"].cell == GROUP
+    # a loss that is the same everywhere has no spread, and is a loss all the more
+    alike = [values - 0.1 for values in old]
+    assert judged(suite(*map(cell, old)), suite(*map(cell, alike)))["kept"].verdict == "regressed"
     # one seed that lost much is not all seeds
     lone = [values - (0.5 if place == 0 else 0) for place, values in enumerate(old)]
     assert judged(suite(*map(cell, old)), suite(*map(cell, lone)))["kept"].verdict == "inconclusive"

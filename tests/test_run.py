@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attrimark.bundle import read_bundle
-from attrimark.config import read_suite
+from attrimark.configuration.suites import read_suite
 from attrimark.matrix import cells_of
 from attrimark.run import pending, run
 from attrimark.slots import Slot

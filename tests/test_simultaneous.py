@@ -2,9 +2,16 @@
 
 import numpy as np
 import pytest
-from attrimark.crossed_null import CrossedNull, adjusted, critical, half_widths, normal_scores, observed_scores
-from attrimark.simultaneous import simultaneous
-from attrimark.statistics import CROSSED, NO_INTERVAL, NO_SPREAD, TEXTS_ONLY, MeanSquares, two_sided_p
+from attrimark.statistics.crossed_null import (
+    CrossedNull,
+    adjusted,
+    critical,
+    half_widths,
+    normal_scores,
+    observed_scores,
+)
+from attrimark.statistics.intervals import CROSSED, NO_INTERVAL, NO_SPREAD, TEXTS_ONLY, MeanSquares, two_sided_p
+from attrimark.statistics.simultaneous import simultaneous
 from scipy import stats
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attrimark.cli import main
-from attrimark.config import read_suite
+from attrimark.configuration.suites import read_suite
 from attrimark.matrix import cells_of
-from attrimark.population import populations
 from attrimark.run import run
 from attrimark.slots import Slot
-from attrimark.stability import stabilities
-from attrimark.stability_figures import write_figures
-from attrimark.stability_tables import as_json, as_text
+from attrimark.stability.figures import write_figures
+from attrimark.stability.population import populations
+from attrimark.stability.stability import stabilities
+from attrimark.stability.tables import as_json, as_text
 from attrimark.store import Store
 from attrimark_registry import AttrimarkError, load_catalog
 
@@ -178,7 +178,7 @@ def test_an_empty_store_and_a_suite_without_such_metrics_are_told_apart(ran, tmp
 
 
 def test_texts_explained_for_different_labels_are_left_out_with_the_remedy(ran):
-    from attrimark.population import _stacked
+    from attrimark.stability.population import _stacked
     from attrimark_registry import Attribution, Example, Feature, Target
 
     def explained(label):

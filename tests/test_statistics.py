@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from attrimark.statistics import (
+from attrimark.statistics.intervals import (
     CROSSED,
     NO_INTERVAL,
     NO_SPREAD,

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from attrimark.cli import main
-from attrimark.config import read_suite
-from attrimark.figures import word_bars
+from attrimark.configuration.suites import read_suite
+from attrimark.display.figures import word_bars
+from attrimark.display.word_figures import write_word_figures
 from attrimark.matrix import cells_of
 from attrimark.run import run
 from attrimark.slots import Slot
 from attrimark.store import Store
-from attrimark.word_figures import write_word_figures
 from attrimark_registry.catalog import load_catalog
 
 SUITE = """
@@ -55,8 +55,11 @@ def test_a_leaderboard_is_printed_with_its_figures(ran, tmp_path, capsys):
     files = ["-c", str(folder / "benchmarks.toml"), "--store", str(folder / "store")]
     with pytest.raises(SystemExit):
         main(["leaderboard", "words", *files, "--figures", str(tmp_path)])
-    assert "2 figures" in capsys.readouterr().err
-    assert len(list(tmp_path.iterdir())) == 2
+    assert "4 figures" in capsys.readouterr().err
+    stems = {path.stem for path in tmp_path.iterdir()}
+    assert len(list(tmp_path.iterdir())) == 4
+    assert any(stem.endswith("words") for stem in stems)
+    assert any(stem.startswith("pareto") for stem in stems)
 
 
 def test_every_bar_is_as_high_as_its_score_and_coloured_by_its_sign():

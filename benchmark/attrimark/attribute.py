@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from attrimark_registry.attribution import Attribution, Cost, Scores
@@ -25,6 +26,9 @@ from .peak import peak_of_memory
 from .prepare import Prepared
 from .randomness import generator_for
 from .suite import Pooling
+from .target_tokens import aimed_at_each_token, require_writer, with_tokens
+
+Draw = Callable[[Encoded], np.random.Generator]  # a row's generator, always new and always the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,25 +50,37 @@ def attribute(
     pooling: Pooling = "sum",
     suite_seed: int = 0,
     replicate: int = 0,
+    each_token: bool = False,
 ) -> Attributions:
     """Explain every row; the longest one alone, to measure its peak of memory.
 
     Counting makes that one's seconds longer on a CPU: together with the rest of twenty texts, by 1 to 4 %.
 
+    Args:
+        each_token: explain also every token of a written text, with the same draws as the whole. A method that scores
+            parts of the network explains the whole only.
+
     Raises:
-        Unsupported: no text could be explained, or the operator is not for this model.
+        Unsupported: no text could be explained, the operator is not for this model, or it writes no tokens to explain.
         InvalidScores: scores that are not one finite number a feature.
     """
     if not prepared.rows:
         raise Unsupported(next(iter(prepared.left_out.values()), "there are no texts"))
 
+    if each_token:
+        require_writer(prepared.model)
+
+    def draw(row: Encoded) -> np.random.Generator:
+        return generator_for(suite_seed, method, row.example.id, replicate)
+
     def explain(rows: Sequence[Encoded], evaluator: SubsetEvaluator) -> list[Attribution | str]:
         some = replace(prepared, rows=tuple(rows), evaluator=evaluator)
-        rngs = [generator_for(suite_seed, method, row.example.id, replicate) for row in rows]
         if isinstance(method, SubsetMethod):
-            return _by_subsets(some, method, operator or prepared.model.default_operator, rngs)
+            return _by_subsets(some, method, operator or prepared.model.default_operator, draw, each_token)
+        if isinstance(method, ModelMethod) and each_token and method.features == "tokens":
+            return _each_token_by_network(some, method, pooling, draw)
         if isinstance(method, ModelMethod):
-            return _by_network(some, method, pooling, rngs)
+            return list(_by_network(some, method, pooling, draw))
         raise TypeError(f"{method} is neither a SubsetMethod nor a ModelMethod")
 
     if isinstance(method, SubsetMethod):
@@ -85,24 +101,29 @@ def attribute(
     if not explained:
         raise Unsupported(next(iter(refused.values())))
     for attribution in explained:
-        if not np.isfinite(attribution.scores).all():
+        if not all(np.isfinite(each).all() for each in (attribution.scores, attribution.by_token) if each is not None):
             raise InvalidScores(f"{method}: scores of text {attribution.example.id} are not finite")
     return Attributions(explained, {**prepared.left_out, **refused})
 
 
 def _by_subsets(
-    prepared: Prepared, method: SubsetMethod, operator: Operator, rngs: Sequence[np.random.Generator]
+    prepared: Prepared, method: SubsetMethod, operator: Operator, draw: Draw, each_token: bool
 ) -> list[Attribution | str]:
-    questions = [
-        Question(row, operator, method.reading, method.explore(row.features, rng))
-        for row, rng in zip(prepared.rows, rngs, strict=True)
-    ]
+    questions = []
+    for row in prepared.rows:
+        aimed = [row, *aimed_at_each_token(row)] if each_token else [row]
+        whole, *by_token = (method.explore(each.features, draw(each)) for each in aimed)
+        questions.append(Question(row, operator, method.reading, whole, tuple(by_token)))
     made: list[Attribution | str] = []
     for question, answer in zip(questions, prepared.evaluator.explore(questions), strict=True):
         if answer.scores is None:
             made.append(answer.reason or "refused")
             continue
         attribution = _attribution(prepared.model, question.row, answer.scores.values, answer.scores.diagnostics)
+        if answer.by_token:
+            for scores in answer.by_token:
+                _require_one_a_feature(scores.values, question.row)
+            attribution = with_tokens(attribution, [each.values for each in answer.by_token], prepared.model)
         made.append(
             replace(
                 attribution,
@@ -117,15 +138,28 @@ def _by_subsets(
     return made
 
 
-def _by_network(
-    prepared: Prepared, method: ModelMethod, pooling: Pooling, rngs: Sequence[np.random.Generator]
+def _each_token_by_network(
+    prepared: Prepared, method: ModelMethod, pooling: Pooling, draw: Draw
 ) -> list[Attribution | str]:
-    made: dict[int, Attribution | str] = {}
+    """Each row goes through the network for the whole text and for every token; its cost is that of all."""
+    aimed = [[row, *aimed_at_each_token(row)] for row in prepared.rows]
+    made = iter(_by_network(replace(prepared, rows=tuple(chain.from_iterable(aimed))), method, pooling, draw))
+    joined: list[Attribution | str] = []
+    for rows in aimed:
+        whole, *tokens = (next(made) for _ in rows)
+        own = sum((each.own for each in tokens), whole.own)
+        attribution = with_tokens(whole, [each.scores for each in tokens], prepared.model)
+        joined.append(replace(attribution, own=own, actual=own))
+    return joined
+
+
+def _by_network(prepared: Prepared, method: ModelMethod, pooling: Pooling, draw: Draw) -> list[Attribution]:
+    made: dict[int, Attribution] = {}
     components = _components(prepared.model, method)
 
     def explain(places: Sequence[int]) -> None:
         batch = prepared.model.collate([prepared.rows[place] for place in places])
-        scores, costs = _metered(prepared.model, method, batch, [rngs[place] for place in places])
+        scores, costs = _metered(prepared.model, method, batch, [draw(row) for row in batch.rows])
         values = as_array(scores.values)
         what, wanted = "tokens", tuple(batch.input_ids.shape)
         if components is not None:
@@ -138,9 +172,12 @@ def _by_network(
             if components is None:
                 real = values[line][batch.real[line].cpu().numpy()]
                 scored = pooled(real, row.feature_of, len(row.features), pooling)
+                mine = row.feature_of >= 0
+                unpooled, feature_of = real[mine].astype(np.float32), row.feature_of[mine]
             else:
-                row, scored = replace(row, features=components), values[line]
+                row, scored, unpooled, feature_of = replace(row, features=components), values[line], None, None
             attribution = _attribution(prepared.model, row, scored, diagnostics)
+            attribution = replace(attribution, unpooled=unpooled, feature_of=feature_of)
             made[place] = replace(attribution, own=costs[line], actual=costs[line])
         prepared.advance(str(method), len(made), len(prepared.rows))
 
@@ -212,8 +249,7 @@ def _batches(prepared: Prepared) -> Iterator[list[int]]:
 
 
 def _attribution(model: Model, row: Encoded, scores: np.ndarray, diagnostics: Mapping[str, object]) -> Attribution:
-    if np.shape(scores) != (len(row.features),):
-        raise InvalidScores(f"scores of shape {np.shape(scores)} for {len(row.features)} features")
+    _require_one_a_feature(scores, row)
     if row.target is None:
         raise ValueError(f"text {row.example.id} has no target")
     return Attribution(
@@ -226,6 +262,11 @@ def _attribution(model: Model, row: Encoded, scores: np.ndarray, diagnostics: Ma
         diagnostics={name: float(np.mean(value)) for name, value in diagnostics.items()},  # pyright: ignore[reportArgumentType, reportCallIssue]
         flags=row.flags,
     )
+
+
+def _require_one_a_feature(scores: np.ndarray, row: Encoded) -> None:
+    if np.shape(scores) != (len(row.features),):
+        raise InvalidScores(f"scores of shape {np.shape(scores)} for {len(row.features)} features")
 
 
 def explained(model: Model, row: Encoded) -> str:

@@ -11,9 +11,10 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +107,10 @@ def _packed(attributions: Sequence[Attribution]) -> bytes:
     rest = json.dumps([_described(each) for each in attributions]).encode()
     arrays: dict[str, np.ndarray] = {"rest": np.frombuffer(rest, dtype=np.uint8)}
     for dtype in sorted({each.scores.dtype.name for each in attributions}):
-        scores = [each.scores for each in attributions if each.scores.dtype.name == dtype]
+        scores = [_run(each) for each in attributions if each.scores.dtype.name == dtype]
         arrays[f"scores.{dtype}"] = np.concatenate(scores).astype(dtype)
         arrays[f"offsets.{dtype}"] = np.cumsum([0, *map(len, scores)], dtype=np.int64)
-    return save(arrays)
+    return save(arrays | _packed_tokens(attributions))
 
 
 def _unpacked(content: bytes) -> list[Attribution]:
@@ -120,14 +121,45 @@ def _unpacked(content: bytes) -> list[Attribution]:
         if name.startswith("scores.")
     }
     described = json.loads(arrays["rest"].tobytes())
-    return [_attribution(plain, next(runs[plain["dtype"]])) for plain in described]
+    return [
+        replace(_attribution(plain, next(runs[plain["dtype"]])), **tokens)
+        for plain, tokens in zip(described, _unpacked_tokens(arrays, len(described)), strict=True)
+    ]
+
+
+def _packed_tokens(attributions: Sequence[Attribution]) -> dict[str, np.ndarray]:
+    """The scores of tokens before pooling, one after another; nothing where no method gave any."""
+    unpooled = [np.zeros(0, np.float32) if each.unpooled is None else each.unpooled for each in attributions]
+    feature_of = [each.feature_of for each in attributions if each.feature_of is not None]
+    if not feature_of:
+        return {}
+    return {
+        "unpooled": np.concatenate(unpooled).astype(np.float32),
+        "feature_of": np.concatenate(feature_of).astype(np.int64),
+        "tokens": np.cumsum([0, *map(len, unpooled)], dtype=np.int64),
+    }
+
+
+def _unpacked_tokens(arrays: Mapping[str, np.ndarray], count: int) -> Iterator[dict[str, Any]]:
+    """What `_packed_tokens` was given; nothing for attributions without tokens, or of a time that kept none."""
+    ends = arrays.get("tokens", np.zeros(count + 1, dtype=np.int64))
+    for start, end in pairwise(ends):
+        here = slice(start, end)
+        yield {name: arrays[name][here] for name in ("unpooled", "feature_of")} if end > start else {}
+
+
+def _run(attribution: Attribution) -> np.ndarray:
+    """Scores one after another: of the features and then, token by token, of the features for each."""
+    parts = [attribution.scores, attribution.by_token]
+    return np.concatenate([part.ravel() for part in parts if part is not None])
 
 
 def _described(attribution: Attribution) -> dict[str, Any]:
-    """All of an attribution but its scores, as plain data."""
+    """All of an attribution but its scores, as plain data; what tokens add is there where tokens are explained."""
+    tokens = {} if attribution.by_token is None else {"written": attribution.written}
     return {
         "dtype": attribution.scores.dtype.name,
-        "example": asdict(attribution.example),
+        "example": attribution.example.plain,
         "features": [asdict(feature) for feature in attribution.features],
         "target": asdict(attribution.target),
         "explained": attribution.explained,
@@ -138,12 +170,14 @@ def _described(attribution: Attribution) -> dict[str, Any]:
         "actual": asdict(attribution.actual),
         "diagnostics": dict(attribution.diagnostics),
         "flags": attribution.flags,
+        **tokens,
     }
 
 
-def _attribution(plain: Mapping[str, Any], scores: np.ndarray) -> Attribution:
+def _attribution(plain: Mapping[str, Any], run: np.ndarray) -> Attribution:
     example, target = plain["example"], plain["target"]
-    spans = tuple(Span(**span) for span in example["spans"])
+    scores, by_token = np.split(run, [len(plain["features"])])
+    spans = tuple(_span(span) for span in example["spans"])
     return Attribution(
         example=Example(**{**example, "segments": tuple(example["segments"]), "spans": spans}),
         features=tuple(Feature(**{**each, "parents": tuple(each["parents"])}) for each in plain["features"]),
@@ -157,4 +191,11 @@ def _attribution(plain: Mapping[str, Any], scores: np.ndarray) -> Attribution:
         actual=Cost(**plain["actual"]),
         diagnostics=plain["diagnostics"],
         flags=tuple(plain["flags"]),
+        by_token=by_token.reshape(len(plain["written"]), len(scores)) if "written" in plain else None,
+        written=tuple(plain.get("written", ())),
     )
+
+
+def _span(plain: Mapping[str, Any]) -> Span:
+    decides = plain.get("decides")
+    return Span(**{**plain, "decides": None if decides is None else tuple(decides)})

@@ -9,12 +9,13 @@ from attrimark_registry.attribution import Attribution
 from attrimark_registry.encoding import Target
 from attrimark_registry.errors import Unsupported
 from attrimark_registry.plugin import Exploration, ModelMethod, SubsetMethod, SubsetMetric
-from attrimark_registry.text import features_of
+from attrimark_registry.text import Example, features_of
 
 from .matrix import Cell
 from .randomness import generator_for
 
 TOKENS_A_WORD = 1.4  # English words in subword vocabularies, with their punctuation
+TOKENS_WRITTEN = 32  # where no reference says how long a text is: a writer's own limit, unless it is told another
 DEFAULT_OPERATORS = 2
 
 
@@ -30,7 +31,7 @@ class Estimate:
 
 
 def estimate(cell: Cell) -> Estimate:
-    """Passes and tokens of a cell's method and of its metrics, duplicates within each removed."""
+    """Passes and tokens of a cell's method, of its metrics and of its multiverse, duplicates within each removed."""
     if cell.problem:
         return Estimate()
     if cell.method is None:
@@ -46,14 +47,29 @@ def estimate(cell: Cell) -> Estimate:
         if isinstance(cell.method, SubsetMethod):
             passes = _subsets(cell.method.explore(features, rng), len(features))
         elif isinstance(cell.method, ModelMethod):
-            passes = cell.method.passes
+            # subset methods explain single tokens by the values that the whole asked for
+            passes = cell.method.passes * (1 + (_tokens_written(example) if cell.each_token else 0))
         made = Attribution(example, features, rng.permutation(len(features)).astype(np.float32), Target((0,)), "")
         for digest, metric in cell.judgements.items():
             if isinstance(metric, SubsetMetric) and digest not in cell.refusals:
                 operators = len(cell.operators or ()) or DEFAULT_OPERATORS
                 passes += operators * _subsets(metric.explore(made, rng), len(features))
+        passes += _rationales(cell)
         total += Estimate(passes, round(passes * words * TOKENS_A_WORD))
     return total
+
+
+def _rationales(cell: Cell) -> int:
+    """The subsets whose raw outputs are kept: the full text, and for each operator the empty one and all rationales."""
+    if cell.choices is None or not cell.outputs:
+        return 0
+    poolings = len(cell.choices.poolings) if isinstance(cell.method, ModelMethod) else 1
+    operators = len(cell.operators or ()) or DEFAULT_OPERATORS
+    return 1 + operators * (1 + 2 * poolings * len(cell.choices.lengths))
+
+
+def _tokens_written(example: Example) -> int:
+    return round(len(example.reference.split()) * TOKENS_A_WORD) if example.reference else TOKENS_WRITTEN
 
 
 def _subsets(exploration: Exploration, features: int) -> int:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import copy
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
 import torch
 from attrimark_registry.attribution import Cost, Scores, as_scores
-from attrimark_registry.encoding import Encoded
+from attrimark_registry.encoding import Encoded, Target
 from attrimark_registry.errors import Unsupported
 from attrimark_registry.memory import smaller_on_exhaustion
 from attrimark_registry.model import Model
@@ -26,20 +26,28 @@ from attrimark_registry.plugin import Exploration, Keep, Values
 from attrimark_registry.reading import Reading
 from attrimark_registry.removal import Operator
 from attrimark_registry.scoring_tree import ScoringTree, Walk, allows_trees, slice_size
+from jaxtyping import Float
 
 TOKENS_A_BATCH = {"cpu": 2048, "cuda": 32768}
 
 Key = tuple[str, tuple[int, ...], str, bytes]  # text, continuation, operator, packed subset
+Voice = int | None  # which of a question's explorations: of one token of the target, or (None) of the whole target
 
 
 @dataclass(frozen=True)
 class Question:
-    """One exploration, and how its subsets become values."""
+    """One exploration, and how its subsets become values.
+
+    Attributes:
+        by_token: one more for each token of the target: its values are of that token alone. A subset's raw outputs
+            hold all tokens, so what the first exploration asked for already costs nothing here.
+    """
 
     row: Encoded
     operator: Operator
     reading: Reading
     exploration: Exploration
+    by_token: tuple[Exploration, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ class Answer:
             batch. The same in every company and every order.
         actual: the part of that which nobody had computed for it. What several askers need at once is counted for
             the first of them.
+        by_token: what the explorations of single tokens returned; both costs are of all explorations together.
 
     Both count, row by row or packed, every row that is scored as a forward. Packed rows share tokens: `tokens` is
     then the nodes of their tree, and `flops` those nodes' products with the weights and their attention to what
@@ -63,16 +72,23 @@ class Answer:
     actual: Cost = field(default_factory=Cost)
     value_full: float | None = None
     value_empty: float | None = None
+    by_token: tuple[Scores, ...] = ()
 
 
 class _Asked:
-    """What one question has asked so far."""
+    """What one question has asked so far, and what its explorations returned."""
 
     def __init__(self, question: Question) -> None:
         self.question = question
+        self.explorations: Mapping[Voice, Exploration] = {
+            None: question.exploration,
+            **dict(enumerate(question.by_token)),
+        }
         self.keys: set[Key] = set()
         self.own = Cost()
         self.actual = Cost()
+        self.returned: dict[Voice, Scores] = {}
+        self.refusal: str | None = None
 
 
 class SubsetEvaluator:
@@ -110,20 +126,31 @@ class SubsetEvaluator:
         self._try_trees([each.row for each in questions])
         started = time.perf_counter()
         asked = [_Asked(question) for question in questions]
-        answers: list[Answer | None] = [None] * len(questions)
-        sent: dict[int, Values | None] = dict.fromkeys(range(len(questions)))
-        while sent:
-            wanted: dict[int, Keep] = {}
-            for place, values in sent.items():
-                try:
-                    wanted[place] = questions[place].exploration.send(values)  # pyright: ignore[reportArgumentType]
-                except StopIteration as end:
-                    answers[place] = self._answer(asked[place], as_scores(end.value))
-                except Unsupported as refusal:
-                    answers[place] = Answer(None, str(refusal))
-            self._compute({place: (asked[place], keep) for place, keep in wanted.items()})
-            sent = {place: self._read(questions[place], keep) for place, keep in wanted.items()}
-        return _share_seconds([answer for answer in answers if answer], time.perf_counter() - started)
+        sent: list[dict[Voice, Values | None]] = [dict.fromkeys(asker.explorations) for asker in asked]
+        while any(sent):
+            wanted = [_wanted(asker, values) for asker, values in zip(asked, sent, strict=True)]
+            # what one text's explorations want together is one batch
+            self._compute(
+                {
+                    place: (asker, np.concatenate(list(keeps.values())))
+                    for place, (asker, keeps) in enumerate(zip(asked, wanted, strict=True))
+                    if keeps
+                }
+            )
+            sent = [
+                {voice: self._read(asker.question, keep, voice) for voice, keep in keeps.items()}
+                for asker, keeps in zip(asked, wanted, strict=True)
+            ]
+        return _share_seconds([self._answer(asker) for asker in asked], time.perf_counter() - started)
+
+    def outputs(self, wanted: Sequence[tuple[Encoded, Operator, np.ndarray]]) -> list[np.ndarray]:
+        """The raw outputs of each row's subsets, [subsets, outputs], of which every reading is made.
+
+        What they cost is charged to nobody.
+        """
+        questions = [Question(row, operator, "log-probability", _asking(keep)) for row, operator, keep in wanted]
+        self.explore(questions)
+        return [self._raw(question, keep) for question, (_, _, keep) in zip(questions, wanted, strict=True)]
 
     def _try_trees(self, rows: Sequence[Encoded]) -> None:
         if self._trees is None and rows:
@@ -191,18 +218,29 @@ class SubsetEvaluator:
         self.tokens = max(1, self.tokens // 2)
         self.nodes = max(1, self.nodes // 2) if self.nodes else None
 
-    def _read(self, question: Question, keep: Keep) -> Values:
+    def _read(self, question: Question, keep: Keep, token: Voice = None) -> Values:
+        """The values of subsets, or what one token of the target has of them."""
         if not len(keep):
             return np.zeros(0)
-        outputs = np.stack([self._outputs[_key(question, subset)] for subset in keep])
-        width = len(question.row.target.ids) if question.row.target and question.row.target.ids else outputs.shape[1]
-        targets = [question.row.target] * len(keep)
-        return self.model.value(torch.from_numpy(outputs[:, :width]).double(), targets, question.reading).numpy()  # pyright: ignore[reportArgumentType]
+        target = question.row.target
+        if target and token is not None:
+            target = Target((target.chosen[token],), target.ids)
+        targets = [target] * len(keep)
+        outputs = torch.from_numpy(self._raw(question, keep)).double()
+        return self.model.value(outputs, targets, question.reading).numpy()  # pyright: ignore[reportArgumentType]
 
-    def _answer(self, asker: _Asked, scores: Scores) -> Answer:
+    def _raw(self, question: Question, keep: Keep) -> Float[np.ndarray, "subsets outputs"]:
+        outputs = np.stack([self._outputs[_key(question, subset)] for subset in keep])
+        target = question.row.target
+        return outputs[:, : len(target.ids)] if target and target.ids else outputs
+
+    def _answer(self, asker: _Asked) -> Answer:
+        if asker.refusal is not None:
+            return Answer(None, asker.refusal)
         count = len(asker.question.row.features)
-        ends = [self._known(asker, np.full((1, count), kept)) for kept in (True, False)]
-        return Answer(scores, None, asker.own, asker.actual, *ends)
+        full, empty = (self._known(asker, np.full((1, count), kept)) for kept in (True, False))
+        tokens = tuple(asker.returned[token] for token in range(len(asker.question.by_token)))
+        return Answer(asker.returned[None], None, asker.own, asker.actual, full, empty, tokens)
 
     def _known(self, asker: _Asked, keep: Keep) -> float | None:
         known = _key(asker.question, keep[0]) in asker.keys
@@ -225,6 +263,26 @@ class SubsetEvaluator:
                 tokens, flops = sum(each), sum(times * self.model.flops(length) for length, times in counts.items())
             costs[place] = Cost(subsets=len(mine), forwards=len(each), tokens=tokens, flops=flops)
         return costs
+
+
+def _asking(keep: Keep) -> Exploration:
+    """Asks for some subsets, and that is all."""
+    yield keep
+    return 0.0
+
+
+def _wanted(asker: _Asked, sent: Mapping[Voice, np.ndarray | None]) -> dict[Voice, np.ndarray]:
+    """The subsets that each exploration asks for, given the values of those before: as many as each likes."""
+    wanted: dict[Voice, np.ndarray] = {}
+    for voice, values in sent.items():
+        try:
+            wanted[voice] = asker.explorations[voice].send(values)  # pyright: ignore[reportArgumentType]
+        except StopIteration as end:
+            asker.returned[voice] = as_scores(end.value)
+        except Unsupported as refusal:
+            asker.refusal = str(refusal)
+            return {}
+    return wanted
 
 
 def _key(question: Question, keep: np.ndarray) -> Key:

@@ -20,12 +20,14 @@ from attrimark_registry.removal import Operator
 from attrimark_registry.text import Example, Granularity, Splits
 from attrimark_registry.writer import Writer
 
-from .leaderboard import Leaderboard, leaderboards
+from attrimark.leaderboards.board import Leaderboard
+from attrimark.leaderboards.leaderboard import leaderboards
+from attrimark.leaderboards.tables import as_html, as_text
+
 from .matrix import Cell, Variant
 from .outcome import run_cell
 from .prepare import prepare
 from .run import judgements_of
-from .tables import as_html, as_text
 
 if TYPE_CHECKING:
     from torch import nn

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from attrimark_registry.catalog import Catalog
 from attrimark_registry.plugin import Method, Metric, Plugin
+
+from attrimark.multiverse.choices import Choices
 
 from .matrix import Cell, Variant
 
@@ -68,12 +70,13 @@ def from_json(line: str, catalog: Catalog) -> Job:
 
 def _task(task: Task) -> Spec:
     cell = task.cell
-    plain = ("suite_seed", "replicate", "operator", "operators", "pooling", "isolate")
+    plain = ("suite_seed", "replicate", "operator", "operators", "pooling", "isolate", "each_token")
     return {
         "cell": {
             **{name: getattr(cell, name) for name in plain},
             "method": cell.method and _spec(cell.method),
             "metrics": [_spec(metric) for metric in cell.metrics],
+            "choices": cell.choices and asdict(cell.choices),
         },
         "wanted": task.wanted,
         "bundle": task.bundle,
@@ -89,6 +92,7 @@ def _task_of(data: Spec, variant: Variant, catalog: Catalog) -> Task:
             "operators": parts["operators"] and tuple(parts["operators"]),
             "method": parts["method"] and cast(Method, _plugin(parts["method"], catalog)),
             "metrics": cast(Sequence[Metric], tuple(_plugin(metric, catalog) for metric in parts["metrics"])),
+            "choices": parts["choices"] and Choices.of(parts["choices"]),
         }
     )
     return Task(cell, tuple(data["wanted"]), data["bundle"])

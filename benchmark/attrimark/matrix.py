@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, cast
 
@@ -25,6 +25,8 @@ from attrimark_registry.plugin import (
 )
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Example, Granularity, Splits
+
+from attrimark.multiverse.choices import Choices
 
 from .suite import Matrix, Pooling, Suite
 
@@ -95,7 +97,9 @@ class Cell:
         operator: how the method removes features; None for the model's default.
         metrics: judgements beside it; they are no part of its identity.
         operators: how metrics remove features; None for the model's defaults.
+        each_token: whether every token of a written text is explained too.
         problem: why it cannot run, where that is known already.
+        choices: what raw outputs are kept for; no part of its identity, as they are beside its attributions.
     """
 
     variant: Variant
@@ -108,12 +112,15 @@ class Cell:
     metrics: tuple[Metric, ...]
     isolate: bool = False
     problem: str | None = None
+    each_token: bool = False
+    choices: Choices | None = None
 
     @cached_property
     def id(self) -> str:
         """A content hash: equal numbers, equal id."""
         method = self.method and dict(self.method.identity)
         own = [method, self.suite_seed, self.replicate, self.operator, self.pooling, self.isolate]
+        own += ["each token"] if self.each_token else []
         return _digest([dict(self.variant.parts), own if method else None])
 
     @cached_property
@@ -148,6 +155,21 @@ class Cell:
                 refused[digest] = reason
         return refused
 
+    @cached_property
+    def outputs(self) -> str | None:
+        """The address of its raw outputs: a hash of all that decides which are asked for; None where none are kept.
+
+        Which class's value is read, and how, asks the network for nothing more.
+        """
+        if self.choices is None or self.method is None or of_components(self.method):
+            return None
+        return _digest([self.id, "outputs 1", self.operators, self.choices.poolings, self.choices.lengths])
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Everything that is computed of its attributions, by content hash."""
+        return (*self.judgements, *filter(None, [self.outputs]))
+
     @property
     def specs(self) -> Mapping[str, Any]:
         """Names for people and tables."""
@@ -163,6 +185,7 @@ class Cell:
             "granularity": self.variant.granularity,
             "pooling": self.pooling,
             "trained on": len(self.variant.training) or None,
+            **({"each token": True} if self.each_token else {}),
         }
 
 
@@ -240,6 +263,8 @@ def _cells(suite: Suite, matrix: Matrix, variant: Variant) -> Iterator[Cell]:
                 metrics=matrix.metrics,
                 isolate=suite.isolate,
                 problem=problem,
+                each_token=matrix.each_token,
+                choices=suite.multiverse,
             )
 
 
@@ -268,4 +293,4 @@ def _digest(parts: Sequence[Any] | Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=64)
 def _digest_of_texts(examples: tuple[Example, ...]) -> str:  # once for all seeds of a chain
-    return _digest([asdict(example) for example in examples])
+    return _digest([example.plain for example in examples])

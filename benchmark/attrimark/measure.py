@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from attrimark_registry.attribution import Attribution, Measure, as_scores
+from attrimark_registry.encoding import Encoded
 from attrimark_registry.errors import Unsupported
+from attrimark_registry.model import How
 from attrimark_registry.plugin import Metric, ModelMetric, SpanMetric, SubsetMetric
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Splits
@@ -52,6 +54,17 @@ def measure_model(prepared: Prepared, metric: ModelMetric, splits: Splits) -> li
     return measures
 
 
+def judged_rows(prepared: Prepared, target: How, attributions: Sequence[Attribution]) -> dict[str, Encoded]:
+    """The rows by the example's id, aimed at what a metric with that target looks at."""
+    # between labels there is a decision to look at, whatever was explained; a text is judged for itself
+    how = target if prepared.model.labels else prepared.target
+    rows = {row.example.id: row for row in prepared.rows_for(how)}
+    if how == prepared.target:
+        # as it was stored: another machine may write another text
+        rows |= {each.example.id: rows[each.example.id].aimed_at(each.target) for each in attributions}
+    return rows
+
+
 def _by_subsets(
     prepared: Prepared,
     metric: SubsetMetric,
@@ -60,7 +73,7 @@ def _by_subsets(
     suite_seed: int,
 ) -> list[Measure]:
     prepared.require(operator)
-    rows = {row.example.id: row for row in prepared.rows_for(metric.target)}
+    rows = judged_rows(prepared, metric.target, attributions)
     questions = [
         Question(
             rows[each.example.id],

@@ -12,6 +12,8 @@ from attrimark_registry.attribution import Attribution, Cost, Measure, Record, S
 from attrimark_registry.errors import AttrimarkError, Unsupported
 from attrimark_registry.plugin import Metric, ModelMetric
 
+from attrimark.multiverse.raw_outputs import RawOutputs, raw_outputs
+
 from .attribute import Attributions, attribute
 from .machine import machine
 from .matrix import Cell, splits_of
@@ -25,10 +27,16 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a cell left behind; `attributions` is empty where it is not ok, or judges the model alone."""
+    """What a cell left behind.
+
+    Attributes:
+        attributions: empty where it is not ok, or judges the model alone.
+        outputs: for the analyses of a multiverse, where these were wanted and could be had.
+    """
 
     record: Record
     attributions: tuple[Attribution, ...] = ()
+    outputs: RawOutputs | None = None
 
 
 def run_cell(
@@ -40,7 +48,7 @@ def run_cell(
     """Explain the texts (unless the attributions are known already) and judge the explanations.
 
     Args:
-        wanted: hashes of the judgements to make; all of the cell's by default.
+        wanted: hashes of the judgements to make, and of the raw outputs to keep; all of the cell's by default.
     """
     if cell.isolate:
         prepared.evaluator.forget()
@@ -54,7 +62,12 @@ def run_cell(
     else:
         explained = {each.example.id for each in known}
         left_out = {row.example.id: "refused" for row in prepared.rows if row.example.id not in explained}
-    return Outcome(_judged(cell, prepared, known, left_out, wanted), tuple(known))
+    record = _judged(cell, prepared, known, left_out, wanted)
+    if cell.outputs is None or (wanted is not None and cell.outputs not in wanted):
+        return Outcome(record, tuple(known))
+    status, reason, outputs = attempt(lambda: raw_outputs(prepared, cell, known))
+    told = {**record.metric_status, cell.outputs: (status, reason)}
+    return Outcome(replace(record, metric_status=told), tuple(known), outputs)
 
 
 def unfinished(cell: Cell, status: Status, reason: str | None, left_out: Mapping[str, str] | None = None) -> Record:
@@ -80,7 +93,9 @@ def attempt(verb: Callable[[], Result]) -> tuple[Status, str | None, Result | No
 def _attribute(cell: Cell, prepared: Prepared) -> Attributions:
     if cell.method is None:
         raise TypeError("the model alone has no attributions")
-    return attribute(prepared, cell.method, cell.operator, cell.pooling, cell.suite_seed, cell.replicate)
+    return attribute(
+        prepared, cell.method, cell.operator, cell.pooling, cell.suite_seed, cell.replicate, cell.each_token
+    )
 
 
 def _judged(

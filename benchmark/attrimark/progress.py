@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,10 +19,15 @@ REMEMBERED = 3600.0  # seconds: cells take minutes, and rich would judge the spe
 
 
 class Progress:
-    """An observer of runs: register it with a plugin manager."""
+    """An observer of runs: register it with a plugin manager.
 
-    def __init__(self, quiet: bool = False, console: Console | None = None) -> None:
+    Args:
+        discreet: leave out reasons, which may quote texts.
+    """
+
+    def __init__(self, quiet: bool = False, console: Console | None = None, discreet: bool = False) -> None:
         self.display = display_for(console or Console(stderr=True), quiet)
+        self.discreet = discreet
 
     @hookimpl
     def run_started(self, suite: str, cells: int, pending: int) -> None:
@@ -33,7 +39,7 @@ class Progress:
 
     @hookimpl
     def cell_finished(self, record: Record) -> None:
-        self.display.finished(record)
+        self.display.finished(replace(record, reason=None) if self.discreet else record)
 
     @hookimpl
     def run_finished(self, suite: str, summary: dict[str, Any]) -> None:

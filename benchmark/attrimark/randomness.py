@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 import numpy as np
 from attrimark_registry.plugin import Plugin
@@ -14,6 +15,10 @@ def generator_for(suite_seed: int, plugin: Plugin, example: str, replicate: int 
 
     Nothing else enters (no weights, training seed, target or version), so that comparisons stay paired.
     """
-    parts = [suite_seed, plugin.name, plugin.model_dump(mode="json"), example, replicate]
+    return generator_of(suite_seed, plugin.name, plugin.model_dump(mode="json"), example, replicate)
+
+
+def generator_of(*parts: Any) -> np.random.Generator:
+    """A generator seeded from a hash of plain values."""
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "little"))

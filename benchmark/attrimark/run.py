@@ -13,6 +13,8 @@ import pluggy
 from attrimark_registry.attribution import Cost, Measure, Record
 from attrimark_registry.plugin import Metric
 
+from attrimark.multiverse.outputs_file import outputs_path
+
 from .job import Job, Task, to_json
 from .matrix import Cell, by_variant, cells_of
 from .outcome import unfinished
@@ -70,14 +72,17 @@ def pending(cells: Sequence[Cell], store: Store) -> list[Job]:
 
 
 def _task(cell: Cell, record: Record | None, store: Store) -> Task | None:
-    wanted = list(cell.judgements)
+    wanted = cell.wanted
     if record is None or record.status == "failed":
-        return Task(cell, tuple(wanted))
+        return Task(cell, wanted)
     if record.status == "unsupported":
         return None
-    missing = [digest for digest in wanted if record.metric_status.get(digest, ("failed", None))[0] == "failed"]
+    ended = {digest: status for digest, (status, _) in record.metric_status.items()}
+    missing = [digest for digest in wanted if ended.get(digest, "failed") == "failed"]
+    if cell.outputs and ended.get(cell.outputs) == "ok" and not outputs_path(store.folder, cell).exists():
+        missing.append(cell.outputs)
     if cell.method is not None and not (record.bundle and store.bundle_path(record.bundle).exists()):
-        return Task(cell, tuple(wanted))
+        return Task(cell, wanted)
     return Task(cell, tuple(missing), record.bundle) if missing else None
 
 
@@ -161,7 +166,8 @@ def _bury(
     if assignment is None:
         crashes["before any job"] += 1
         if crashes["before any job"] > CRASHES:
-            raise RuntimeError(f"workers cannot start: the last one {reason}; its messages stand above")
+            where = "are not shown: store_text = false" if worker.slot.discreet else "stand above"
+            raise RuntimeError(f"workers cannot start: the last one {reason}; its messages {where}")
         return
     # a death while the network is prepared is charged to the first cell
     suspect = assignment.running or next(iter(assignment.left), None)

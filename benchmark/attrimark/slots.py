@@ -19,14 +19,19 @@ from typing import Any, cast
 
 @dataclass(frozen=True)
 class Slot:
-    """A place where one worker runs: a device, and a fixed number of threads."""
+    """A place where one worker runs: a device, and a fixed number of threads.
+
+    Attributes:
+        discreet: drop what the worker writes to standard error, which may quote texts.
+    """
 
     number: int
     device: str
     threads: int
+    discreet: bool = False
 
 
-def slots_for(count: int | None, device: str | None, threads: int | None) -> list[Slot]:
+def slots_for(count: int | None, device: str | None, threads: int | None, *, discreet: bool = False) -> list[Slot]:
     """One slot a GPU where there are some, else one on the CPU; cores are divided among them."""
     import torch
 
@@ -34,7 +39,7 @@ def slots_for(count: int | None, device: str | None, threads: int | None) -> lis
     device = device or ("cuda" if gpus else "cpu")
     count = count or max(1, gpus)
     threads = threads or max(1, (os.cpu_count() or 1) // count)
-    return [Slot(number, device, threads) for number in range(count)]
+    return [Slot(number, device, threads, discreet) for number in range(count)]
 
 
 @dataclass(eq=False)
@@ -68,6 +73,7 @@ class Worker:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if self.slot.discreet else None,
             env=environment,
             text=True,
             encoding="utf-8",

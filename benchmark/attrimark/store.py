@@ -85,6 +85,11 @@ class Store:
             if cell in found
         }
 
+    def cells(self) -> list[str]:
+        """The ids of all cells that have an outcome, the latest last."""
+        with _told(self.path):
+            return [cell for (cell,) in self._database.execute("SELECT cell FROM cells ORDER BY rowid")]
+
     def measured(self, cell: str) -> set[str]:
         """The digests of the metrics that have an outcome for this cell, whichever it is."""
         with _told(self.path):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from attrimark_registry.model import How
 from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource, PopulationMetric, Quantizer, Strategy
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Granularity
 
-from .equivalence import Equivalence
-from .prediction import Prediction
+from attrimark.multiverse.choices import Choices, Pooling
+from attrimark.stability.equivalence import Equivalence
+from attrimark.stability.prediction import Prediction
+from attrimark.strategies.factor_comparison import FactorComparison
 
-Pooling = Literal["sum", "max", "mean"]
+__all__ = ["Matrix", "Pooling", "Suite"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Matrix:
         pooling: how scores of tokens become scores of features.
         explain: the number of texts explained, the first of the test split.
         train: the number of texts trained on, the first of the training split; None for all.
+        each_token: explain also every token of a written text alone.
     """
 
     datasets: tuple[Dataset, ...]
@@ -45,6 +47,7 @@ class Matrix:
     pooling: Pooling = "sum"
     explain: int = 20
     train: int | None = None
+    each_token: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,10 @@ class Suite:
         isolate: share nothing between methods, so that seconds a method mean something.
         equivalent: which seeds of a chain are compared; all of them where it is missing.
         predictions: what is expected, written down before the run.
+        comparisons: strategies, quantizers or models to be compared, and what is expected of them.
+        primary: names of the metrics that gate a build; the others inform. Empty: the headline of explanations.
+        store_text: whether reports of a comparison may show texts.
+        multiverse: the choices over which every verdict is made again, from raw outputs that are kept for them.
     """
 
     name: str
@@ -67,6 +74,10 @@ class Suite:
     isolate: bool = False
     equivalent: Equivalence | None = None
     predictions: tuple[Prediction, ...] = ()
+    comparisons: tuple[FactorComparison, ...] = ()
+    primary: tuple[str, ...] = ()
+    store_text: bool = True
+    multiverse: Choices | None = None
 
     @property
     def compares_seeds(self) -> bool:

@@ -22,6 +22,9 @@ from attrimark_registry.attribution import Attribution
 from attrimark_registry.catalog import load_catalog
 from attrimark_registry.errors import AttrimarkError
 
+from attrimark.multiverse.outputs_file import outputs_path, write_outputs
+from attrimark.multiverse.raw_outputs import poolable
+
 from .bundle import read_bundle, write_bundle
 from .job import Job, Task, from_json
 from .outcome import Outcome, attempt, run_cell, unfinished
@@ -81,22 +84,27 @@ def run_job(job: Job, variants: Variants, store: Path, say: Say) -> None:
 
 def _run(task: Task, prepared: Prepared, store: Path) -> tuple[Outcome, Path | None]:
     known = _stored(task, store)
-    if known is not None:
-        return run_cell(task.cell, prepared, known, task.wanted), None
     # whatever was asked of lost attributions, new ones need every metric
-    outcome = run_cell(task.cell, prepared)
-    return outcome, write_bundle(outcome.attributions, store / "spool") if outcome.attributions else None
+    outcome = run_cell(task.cell, prepared) if known is None else run_cell(task.cell, prepared, known, task.wanted)
+    if outcome.outputs:
+        write_outputs(outcome.outputs, outputs_path(store, task.cell))
+    spool = outcome.attributions and known is None
+    return outcome, write_bundle(outcome.attributions, store / "spool") if spool else None
 
 
 def _stored(task: Task, store: Path) -> list[Attribution] | None:
-    """The attributions that the store holds; None where it holds none, or they are corrupt."""
+    """The attributions that the store holds; None where it holds none, or they are corrupt, or too little was kept."""
     if task.bundle is None:
         return None
     try:
-        return read_bundle(store / "bundles" / f"{task.bundle}.safetensors")
+        known = read_bundle(store / "bundles" / f"{task.bundle}.safetensors")
     except AttrimarkError as error:
         log.warning("%s: the cell is run again", error)
         return None
+    if task.cell.outputs in task.wanted and not poolable(task.cell, known):
+        log.warning("%s was stored without scores of tokens, which other poolings need: it is run again", task.bundle)
+        return None
+    return known
 
 
 def _tell(say: Say, outcome: Outcome, spooled: Path | None) -> None:

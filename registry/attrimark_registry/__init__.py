@@ -30,6 +30,7 @@ from .plugin import (
 from .prompt_classifier import PromptClassifier
 from .reading import Reading, at_least_float32
 from .removal import OPERATORS, Operator
+from .shares import shares
 from .text import Example, Feature, Granularity, Span, Splits, features_of
 from .writer import Writer
 
@@ -82,5 +83,6 @@ __all__ = [
     "hookimpl",
     "load_catalog",
     "logical_shape",
+    "shares",
     "smaller_on_exhaustion",
 ]

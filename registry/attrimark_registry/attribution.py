@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
+from .coloured import coloured
 from .encoding import Target
 from .removal import Operator
 from .text import Example, Feature
@@ -67,6 +68,11 @@ class Attribution:
         value_full, value_empty: the explained value with all features and with none, where the method asked.
         own: cost as if computed alone, in any order: the figure that is compared.
         actual: what really ran, when work was shared with other methods and texts.
+        by_token: of a written text, the scores that explain each of its tokens alone, given those before it; None
+            where these were not asked for. `own` and `actual` are then of both together.
+        written: the characters of each of these tokens; joined, they are the text explained.
+        unpooled: of a method that sees the network, the scores of the text's own tokens, which were pooled to `scores`.
+        feature_of: the feature that each of these tokens belongs to.
     """
 
     example: Example
@@ -81,10 +87,26 @@ class Attribution:
     actual: Cost = field(default_factory=Cost)
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    by_token: Float[np.ndarray, "target_tokens features"] | None = None
+    written: tuple[str, ...] = ()
+    unpooled: Float[np.ndarray, " tokens"] | None = None
+    feature_of: Int[np.ndarray, " tokens"] | None = None
 
     def __post_init__(self) -> None:
         if self.scores.shape != (len(self.features),):
             raise ValueError(f"{len(self.features)} features need as many scores, not an array {self.scores.shape}")
+        if self.by_token is None:
+            return
+        wanted = len(self.written), len(self.features)
+        if self.by_token.shape != wanted or self.by_token.dtype != self.scores.dtype:
+            raise ValueError(
+                f"scores of each token are an array {wanted} of {self.scores.dtype}, "
+                f"not {self.by_token.shape} of {self.by_token.dtype}"
+            )
+
+    def _repr_html_(self) -> str:
+        """How a notebook displays it."""
+        return coloured(self)
 
 
 @dataclass(frozen=True)

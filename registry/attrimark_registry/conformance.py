@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -41,7 +42,8 @@ from .text import Example, Feature, Span, features_of
 Game = Callable[[Keep], Values]
 
 TEXTS = ("gorgeous", "a gorgeous film", "witty , gorgeous and sad . A film !")  # 1, 3 and 9 words
-# Holds spans of every kind that built-in metrics read; checks of other metrics take another example.
+# Holds spans of every kind that most built-in metrics read; checks of other metrics take another example. With a
+# reference, metrics see a text of one token that writes all of it.
 MARKED = Example(
     id="marked",
     segments=("a gorgeous but dull film",),
@@ -628,7 +630,11 @@ def _ranking(count: int) -> np.ndarray:
 
 def _attribution(features: Sequence[Feature], scores: np.ndarray, example: Example | None = None) -> Attribution:
     example = example or Example("played", (" ".join(each.text for each in features),), "positive")
-    return Attribution(example, tuple(features), scores, Target((1,)), explained="positive")
+    attribution = Attribution(example, tuple(features), scores, Target((1,)), explained="positive")
+    if example.reference is None:
+        return attribution
+    # one token that writes the whole reference, explained as the text is
+    return replace(attribution, by_token=scores[None], written=(example.reference,))
 
 
 def _judge(

@@ -42,7 +42,8 @@ class Encoded:
         types: segment ids (BERT's `token_type_ids`).
         feature_of: index of the feature a token belongs to, or PROTECTED.
         target: what is explained; None until `Model.decide`.
-        flags: what a reader should know: "straddles", "tokenless", "special-tokens", "begin-token-added".
+        flags: what a reader should know: "straddles", "tokenless", "special-tokens", "begin-token-added"; "cut" where
+            the text that is explained did not come to its end.
     """
 
     example: Example

@@ -174,13 +174,19 @@ class ModelMethod(Method, ABC):
 
 
 class Metric(Plugin, ABC):
-    """A judgement of explanations (or of the model alone)."""
+    """A judgement of explanations (or of the model alone).
+
+    Where a text's own bounds are known, three diagnostics tell what the value was made of: `reached` by this
+    explanation, and by the `worst` and the `best` possible one. Tables then make a ratio of means of them, and only
+    such a metric of subsets may be compared between models, whose bounds differ.
+    """
 
     kind: ClassVar[Kind] = "metric"
     higher_is_better: ClassVar[bool] = True
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     unit: ClassVar[str] = ""
     headline: ClassVar[bool] = True  # False: shown apart from the leaderboard's main table
+    oracle: ClassVar[float | None] = None  # what the best possible explanation gets, if the same for every text
 
 
 class SubsetMetric(Metric, ABC):

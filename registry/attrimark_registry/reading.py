@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from .encoding import Target
@@ -23,9 +23,13 @@ def read_labels(
     probability, hence no log-odds; it does change a `logit`, which is here for parity with papers that explain
     it. `decision` is 1 where the most probable label is the target.
     """
-    chosen = torch.zeros_like(outputs, dtype=torch.bool)
-    for line, target in zip(chosen, targets, strict=True):
-        line[list(target.chosen)] = True
+    return read_chosen_labels(outputs, chosen_of(outputs, targets), reading)
+
+
+def read_chosen_labels(
+    outputs: Float[Tensor, "batch labels"], chosen: Bool[Tensor, "batch labels"], reading: Reading
+) -> Float[Tensor, " batch"]:
+    """As `read_labels`, the targets given as a mask."""
     if reading == "logit":
         return (outputs * chosen).sum(-1)
     if reading == "decision":
@@ -47,15 +51,27 @@ def read_continuation(
     Raises:
         Unsupported: `decision`, which needs labels to decide between.
     """
+    return read_chosen_steps(outputs, chosen_of(outputs, targets), reading)
+
+
+def read_chosen_steps(
+    outputs: Float[Tensor, "batch steps"], chosen: Bool[Tensor, "batch steps"], reading: Reading
+) -> Float[Tensor, " batch"]:
+    """As `read_continuation`, the targets given as a mask."""
     if reading == "decision":
         raise Unsupported("a continuation has no decision to read: use the probability or the log-probability")
-    chosen = torch.zeros_like(outputs, dtype=torch.bool)
-    for line, target in zip(chosen, targets, strict=True):
-        line[list(target.chosen)] = True
     total = (outputs * chosen).sum(-1)
     if reading in ("log-odds", "logit", "log-probability"):
         return total
     return (total / chosen.sum(-1)).exp()
+
+
+def chosen_of(outputs: Float[Tensor, "batch outputs"], targets: list[Target]) -> Bool[Tensor, "batch outputs"]:
+    """Which of the outputs each row's target sums."""
+    chosen = torch.zeros_like(outputs, dtype=torch.bool)
+    for line, target in zip(chosen, targets, strict=True):
+        line[list(target.chosen)] = True
+    return chosen
 
 
 def at_least_float32(outputs: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 Granularity = Literal["word", "token", "sentence", "passage"]
 
@@ -16,13 +16,20 @@ _PASSAGE = re.compile(r"\S.*?(?=\s*\n\s*\n|\s*\Z)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Span:
-    """Characters `start` to `end` of one segment of the original text, so that no tokenizer can misalign them."""
+    """Characters `start` to `end` of one segment of the original text, so that no tokenizer can misalign them.
+
+    Attributes:
+        kind: "rationale", or a category such as "lexicon", "cue", "distractor", "number".
+        decides: the characters of the example's reference that it decides, from the first to before the last; None
+            where it decides all of it, or where that is not known.
+    """
 
     segment: int
     start: int
     end: int
-    kind: str  # "rationale", or a category such as "lexicon", "cue", "distractor"
+    kind: str
     weight: float = 1.0
+    decides: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,15 @@ class Example:
     @property
     def text(self) -> str:
         return "\n".join(self.segments)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As plain data. What spans decide is told where it is known, so that hashes of other examples stay."""
+        told = asdict(self)
+        for span in told["spans"]:
+            if span["decides"] is None:
+                del span["decides"]
+        return told
 
 
 @dataclass(frozen=True)

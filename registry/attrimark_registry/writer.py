@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate, pairwise, takewhile
 from typing import TYPE_CHECKING, ClassVar, final
 
 import torch
@@ -56,17 +58,38 @@ class Writer(Model):
         return int(self.network.config.max_position_embeddings)
 
     def decide(self, rows: Sequence[Encoded], how: How = "predicted") -> list[Encoded]:
-        """The rows with their continuation as the target: written greedily, or the example's reference ("gold")."""
-        if how == "predicted":
-            written = [self.prompt.written(self.network, self.collate([row]), self.most)[0] for row in rows]
-        else:
-            written = [self._reference(row) for row in rows]
-        return [self._aimed(row, ids) for row, ids in zip(rows, written, strict=True)]
+        """The rows with their continuation as the target: written greedily, or the example's reference ("gold").
+
+        A row whose text was not at its end after `most` tokens is flagged "cut".
+
+        Raises:
+            Unsupported: nothing is written; there is no reference, or it is longer than the network takes.
+        """
+        if how != "predicted":
+            return [self._aimed(row, self._reference(row)) for row in rows]
+        written = [self.prompt.written(self.network, self.collate([row]), self.most)[0] for row in rows]
+        aimed = [self._aimed(row, ids) for row, ids in zip(rows, written, strict=True)]
+        # a text that ends is shorter: its end is a token too
+        return [
+            replace(row, flags=(*row.flags, "cut")) if len(ids) == self.most else row
+            for row, ids in zip(aimed, written, strict=True)
+        ]
 
     def _aimed(self, row: Encoded, ids: Sequence[int]) -> Encoded:
         if not ids:
             raise Unsupported(f"example {row.example.id}: the continuation is empty, so nothing is there to explain")
+        self._fits(len(row) + len(ids))
         return row.aimed_at(Target(tuple(range(len(ids))), tuple(ids)))
+
+    def pieces(self, ids: Sequence[int]) -> tuple[str, ...]:
+        """The characters that each token of a continuation adds to it; joined, they are the continuation decoded.
+
+        A character that several tokens make up (an emoji of as many bytes) is the last one's.
+        """
+        whole = self.tokenizer.decode(list(ids))
+        told = [_agreement(whole, self.tokenizer.decode(list(ids[:count]))) for count in range(1, len(ids))]
+        ends = [0, *accumulate(told, max), len(whole)]
+        return tuple(whole[start:end] for start, end in pairwise(ends))
 
     def tails(self, row: Encoded) -> list[tuple[int, ...]]:
         return [row.target.ids[:-1] if row.target else ()]
@@ -100,6 +123,11 @@ class Writer(Model):
         if row.example.reference is None:
             raise Unsupported(f"example {row.example.id}: there is no reference to explain")
         return self.prompt.continuation(row.example.reference)
+
+
+def _agreement(one: str, other: str) -> int:
+    """With how many characters both begin."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _written(row: Encoded) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ def command(suite: str, config: Path, store: Path, figures: Path | None, format:
     from attrimark_registry.catalog import load_catalog
     from attrimark_registry.errors import AttrimarkError
 
-    from attrimark.config import read_suite
+    from attrimark.configuration.suites import read_suite
     from attrimark.store import Store
 
     from .show import show_contribution

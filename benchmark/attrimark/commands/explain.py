@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from . import options
+
+if TYPE_CHECKING:
+    from attrimark_registry.attribution import Attribution
+    from matplotlib.figure import Figure
 
 TRAINED_ON = 1000  # texts: enough for a head, in seconds
 
@@ -23,6 +28,9 @@ TRAINED_ON = 1000  # texts: enough for a head, in seconds
 @click.option("--seed", default=0, show_default=True)
 @click.option("--target", default="predicted", show_default=True, help='"predicted", or the label to explain.')
 @click.option("--granularity", type=click.Choice(["word", "token", "sentence", "passage"]), default="word")
+@click.option("--reference", help="With --target gold: the text that a writing model is explained for.")
+@click.option("--each-token", is_flag=True, help="Explain each token that a writing model writes, too.")
+@click.option("--figure", type=click.Path(path_type=Path), help="Draw it into this file: .svg, .png or .pdf.")
 @options.device
 @options.as_json
 def command(
@@ -36,6 +44,9 @@ def command(
     seed: int,
     target: str,
     granularity: Any,
+    reference: str | None,
+    each_token: bool,
+    figure: Path | None,
     device: str | None,
     as_json: bool,
 ) -> None:
@@ -46,7 +57,9 @@ def command(
     from attrimark_registry.text import Example
 
     from attrimark.attribute import attribute
-    from attrimark.bars import as_bars
+    from attrimark.display.bars import as_bars
+    from attrimark.display.figures import save_as
+    from attrimark.display.token_table import as_token_table
     from attrimark.prepare import prepare
 
     catalog = load_catalog()
@@ -61,10 +74,12 @@ def command(
     else:
         ready = source.load(labels.split(","), device or "cpu")
     with ready.active():
-        prepared = prepare(ready, [Example("text", (text,))], target, granularity)
+        prepared = prepare(ready, [Example("text", (text,), reference=reference)], target, granularity)
         if prepared.left_out:
             raise AttrimarkError(prepared.left_out["text"])
-        explanation = attribute(prepared, chosen).explained[0]
+        explanation = attribute(prepared, chosen, each_token=each_token).explained[0]
+    if figure:
+        save_as(_drawn(explanation, str(chosen)), figure)
     if as_json:
         pairs = [
             {"text": feature.text, "start": feature.start, "end": feature.end, "score": float(score)}
@@ -81,10 +96,27 @@ def command(
             "diagnostics": dict(explanation.diagnostics),
             "flags": list(explanation.flags),
         }
+        if explanation.by_token is not None:
+            written = zip(explanation.written, explanation.by_token.tolist(), strict=True)
+            told["tokens"] = [{"text": token, "scores": scores} for token, scores in written]
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
     click.echo(f"explained: {explanation.explained}    method: {chosen}    cost: {explanation.own.forwards} forwards")
     click.echo(as_bars(explanation))
+    if explanation.by_token is not None:
+        click.echo()
+        click.echo(as_token_table(explanation))
+
+
+def _drawn(explanation: Attribution, method: str) -> Figure:
+    """A heat map where each token was explained, else bars."""
+    from attrimark.display.figures import word_bars
+    from attrimark.display.heat_map import heat_map
+
+    if explanation.by_token is not None:
+        return heat_map(explanation)
+    words = [feature.text for feature in explanation.features]
+    return word_bars({method: explanation.scores}, words, f"for and against {explanation.explained}")
 
 
 def _options(given: tuple[str, ...]) -> dict[str, Any]:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from . import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attrimark.leaderboards.forms import Form
+    from attrimark.matrix import Cell
+    from attrimark.store import Store
 
 
 @click.command()
@@ -15,16 +22,28 @@ from . import options
 @options.config
 @options.store
 @click.option("--metric", help="Show this metric only.")
-@click.option("--format", "format", type=click.Choice(["table", "markdown"]), default="table", show_default=True)
-@click.option("--details", is_flag=True, help="Also home scores and the scores under each removal operator.")
-@click.option("--figures", type=click.Path(path_type=Path), help="Draw each method's word scores into this folder.")
+@click.option(
+    "--across", type=click.Choice(["ranks", "scores"]),
+    help="One row a method over all variants of a dataset: mean ranks, or normalised scores side by side.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["table", "markdown", "csv", "json", "latex"]), default="table",
+    show_default=True, help="csv: one line for each method and metric; latex: needs booktabs.",
+)  # fmt: skip
+@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file instead.")
+@click.option("--details", is_flag=True, help="Also p-values, effect sizes, home scores and each removal operator's.")
+@click.option(
+    "--figures", type=click.Path(path_type=Path), help="Draw word scores, and quality against cost, into this folder."
+)
 @options.as_json
 def command(
     suite: str,
     config: Path,
     store: Path,
     metric: str | None,
-    format: Literal["table", "markdown"],
+    across: Literal["ranks", "scores"] | None,
+    form: Form,
+    output: Path | None,
     details: bool,
     figures: Path | None,
     as_json: bool,
@@ -32,14 +51,55 @@ def command(
     """Print the leaderboards of SUITE from stored results; nothing is computed."""
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.config import read_suite
+    from attrimark.bundle import write_whole
+    from attrimark.configuration.suites import read_suite
+    from attrimark.leaderboards.forms import rendered
     from attrimark.matrix import cells_of
     from attrimark.store import Store
 
-    from .show import draw, show
+    from .show import boards_of, draw
 
+    form = "json" if as_json else form
+    if across and form not in ("table", "markdown", "json"):
+        raise click.UsageError("--across is printed as table, markdown or json")
     cells = cells_of(read_suite(config, suite, load_catalog()))
     with Store(store) as opened:
-        show(cells, opened, as_json=as_json, format=format, metric=metric, details=details)
+        told = (
+            _across(cells, opened, metric, across, form)
+            if across
+            else rendered(boards_of(cells, opened, metric), form, details)
+        )
+        if output:
+            write_whole(f"{told}\n".encode(), output)
+        else:
+            click.echo(told if form in ("json", "csv", "latex") else f"{told}\n")
         if figures:
             draw(cells, opened, figures)
+
+
+def _across(
+    cells: Sequence[Cell], store: Store, metric: str | None, across: Literal["ranks", "scores"], form: Form
+) -> str:
+    import json
+
+    from attrimark.bundle import read_bundle
+    from attrimark.leaderboards.across_tables import as_json, as_text
+    from attrimark.leaderboards.normalised import normalised
+    from attrimark.leaderboards.standings import standings
+
+    from .show import boards_of, metrics_of
+
+    if across == "ranks":
+        found = standings(boards_of(cells, store, metric))
+    else:
+        records = list(store.records(cell.id for cell in cells).values())
+        found = normalised(
+            records,
+            metrics_of(cells, metric),
+            lambda record: {
+                each.example.id: each.explained for each in read_bundle(store.bundle_path(record.bundle or ""))
+            },
+        )
+    if form == "json":
+        return json.dumps([as_json(each) for each in found], indent=2, ensure_ascii=False)
+    return "\n\n".join(as_text(each, "markdown" if form == "markdown" else "table") for each in found)

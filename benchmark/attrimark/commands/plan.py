@@ -1,31 +1,51 @@
-"""`attrimark plan`: the cells of a suite, what cannot run and why, and what the rest will cost."""
+"""`attrimark plan`: the cells of a suite, what cannot run and why, what the rest will cost, and what it could see."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from . import options
+from . import options, recorded_options
+
+if TYPE_CHECKING:
+    from attrimark_registry.attribution import Record
+
+    from attrimark.matrix import Cell
+    from attrimark.regression.power import Needed
+    from attrimark.suite import Suite
 
 
 @click.command()
 @options.suite
 @options.config
 @options.store
+@click.option(
+    "--detect", type=click.FloatRange(min=0, min_open=True), metavar="DROP",
+    help="How many texts `attrimark regress` needs to see each primary metric drop by so much.",
+)  # fmt: skip
+@recorded_options.recorded
 @options.as_json
-def command(suite: str, config: Path, store: Path, as_json: bool) -> None:
-    """Print the cells of SUITE without running them: status, reason, estimated passes and tokens."""
+def command(suite: str, config: Path, store: Path, detect: float | None, recorded: Path, as_json: bool) -> None:
+    """Print the cells of SUITE without running them: status, reason, estimated passes and tokens.
+
+    With --detect, also the texts that a comparison needs; how much values vary over texts is taken from the recorded
+    file or from stored results.
+    """
     from attrimark_registry.catalog import load_catalog
     from tabulate import tabulate
 
-    from attrimark.config import read_suite
+    from attrimark.configuration.suites import read_suite
     from attrimark.estimate import Estimate, estimate
     from attrimark.matrix import cells_of
     from attrimark.store import Store
 
-    cells = cells_of(read_suite(config, suite, load_catalog()))
+    chosen = read_suite(config, suite, load_catalog())
+    cells = cells_of(chosen)
     records = {}
     if store.exists():
         with Store(store) as opened:
@@ -34,6 +54,7 @@ def command(suite: str, config: Path, store: Path, as_json: bool) -> None:
     for cell in cells:
         record = records.get(cell.id)
         expected = estimate(cell)
+        refused = {} if cell.problem else {str(cell.judgements[each]): why for each, why in cell.refusals.items()}
         rows.append(
             {
                 "variant": str(cell.variant),
@@ -41,6 +62,7 @@ def command(suite: str, config: Path, store: Path, as_json: bool) -> None:
                 "replicate": cell.replicate,
                 "status": record.status if record else "unsupported" if cell.problem else "to run",
                 "reason": (record.reason if record else cell.problem) or "",
+                "refused": refused,
                 "passes": expected.passes,
                 "tokens": expected.tokens,
                 "cell": cell.id[:12],
@@ -48,20 +70,68 @@ def command(suite: str, config: Path, store: Path, as_json: bool) -> None:
         )
     left = [row for row in rows if row["status"] in ("to run", "failed")]
     total = sum((Estimate(row["passes"], row["tokens"]) for row in left), Estimate())
+    seen = _needed(detect, chosen, cells, records, recorded, store) if detect else []
     if as_json:
         summary = {"cells": rows, "to_run": len(left), "passes": total.passes, "tokens": total.tokens}
+        if detect:
+            summary["detect"] = {"drop": detect, "metrics": [asdict(each) for each in seen]}
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
         return
     for variant in dict.fromkeys(row["variant"] for row in rows):
         click.echo(variant)
-        shown = [
-            {name: row[name] for name in ("method", "status", "passes", "tokens", "reason")}
-            for row in rows
-            if row["variant"] == variant
-        ]
+        mine = [row for row in rows if row["variant"] == variant]
+        shown = [{name: row[name] for name in ("method", "status", "passes", "tokens", "reason")} for row in mine]
         click.echo(tabulate(shown, headers="keys", tablefmt="plain", intfmt=","))
+        for row in mine:
+            for reason, metrics in _by_reason(row["refused"]).items():
+                click.echo(f"{row['method']}: unsupported {', '.join(metrics)}: {reason}")
         click.echo()
     click.echo(
         f"{len(rows)} cells, {len(left)} to run: about {total.passes:,} passes of {total.tokens:,} tokens "
         "(upper bounds: what methods and metrics share is computed once; prompts are not counted)."
     )
+    if detect:
+        click.echo()
+        click.echo("\n".join(_told(detect, seen, chosen)))
+
+
+def _by_reason(refused: Mapping[str, str]) -> dict[str, list[str]]:
+    """Metrics that are refused for the same reason, together."""
+    found: dict[str, list[str]] = {}
+    for metric, reason in refused.items():
+        found.setdefault(reason, []).append(metric)
+    return found
+
+
+def _needed(
+    drop: float,
+    suite: Suite,
+    cells: Sequence[Cell],
+    records: Mapping[str, Record],
+    path: Path,
+    store: Path,
+) -> list[Needed]:
+    """What each primary metric needs, by what is recorded, else stored, else assumed."""
+    from attrimark.regression.power import needed
+    from attrimark.regression.recorded import read_recorded
+    from attrimark.regression.recording import names_of, primary_of, taken
+
+    names = names_of(cells)
+    before = read_recorded(path) if path.exists() else None
+    mine = {str(path): before} if before and before.suite == suite.name else {}
+    stored = taken(suite.name, cells, names, records, lambda record: ())
+    primary = primary_of(cells, suite.primary, [name for each in mine.values() for name in each.primary])
+    return needed(drop, primary, cells, names, {**mine, str(store): stored})
+
+
+def _told(drop: float, seen: Sequence[Needed], suite: Suite) -> Iterator[str]:
+    from attrimark.regression.quality_change import POWER
+
+    tests = seen[0].tests if seen else 0
+    explained = " and ".join(map(str, sorted({matrix.explain for matrix in suite.matrices})))
+    yield f"To see a drop of {drop:g} with {POWER:.0%} probability in any one of {tests} comparisons that gate:"
+    for each in seen:
+        wanted = f"{each.texts:,} texts" if each.texts else "no number of texts: so small a drop does not count"
+        known = f"in {each.source}" if each.source else "assumed: nothing is recorded or stored"
+        yield f"  {each.metric}: {wanted} (standard deviation over texts {each.spread:.2g}, {known})"
+    yield f"The suite explains {explained}."

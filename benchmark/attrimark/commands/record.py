@@ -18,8 +18,10 @@ FAILED, NOTHING = 1, 5
 @recorded_options.recorded
 @recorded_options.only
 @click.option("--reseeds", type=click.IntRange(min=5), metavar="K", help="Train with K seeds, and record their spread.")
-@click.option("--primary", multiple=True, metavar="METRIC", help="A metric that gates; by default, the headline.")
-@click.option("--store-text/--no-store-text", default=None, help="Whether reports show texts; files never hold any.")
+@recorded_options.primary
+@click.option(
+    "--store-text/--no-store-text", default=None, help="Whether reports show texts; by default as the suite says."
+)
 @recorded_options.computing
 @click.pass_context
 def command(
@@ -48,13 +50,13 @@ def command(
 
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.anew import Interrupted, Run, spread_of, store_at
-    from attrimark.config import read_suite
+    from attrimark.configuration.suites import read_suite
     from attrimark.matrix import cells_of
-    from attrimark.power import power_of
     from attrimark.progress import Progress
-    from attrimark.recorded import check_place, read_recorded, write_recorded
-    from attrimark.recording import is_as_recorded, primary_of, renewed, troubles
+    from attrimark.regression.anew import Interrupted, Run, spread_of, store_at
+    from attrimark.regression.power import power_of
+    from attrimark.regression.recorded import check_place, read_recorded, write_recorded
+    from attrimark.regression.recording import is_as_recorded, primary_of, renewed, troubles
     from attrimark.slots import slots_for
 
     if not reason.strip():
@@ -67,12 +69,13 @@ def command(
     before = read_recorded(recorded) if recorded.exists() else None
     if before and before.suite != suite:
         raise click.UsageError(f"{recorded} holds the suite {before.suite}: choose another file with --recorded")
-    gating = primary_of(cells_of(chosen), primary, before.primary if before else ())
-    shown = store_text if store_text is not None else before is None or before.store_text
-    catalog.manager.register(Progress(quiet=quiet))
+    gating = primary_of(cells_of(chosen), primary or chosen.primary, before.primary if before else ())
+    shown = store_text if store_text is not None else chosen.store_text and (before is None or before.store_text)
+    catalog.manager.register(Progress(quiet=quiet, discreet=not shown))
+    working = [] if no_run else slots_for(slots, device, threads, discreet=not shown)
     try:
         with store_at(store, keep=shown) as opened:
-            run = Run(chosen, opened, [] if no_run else slots_for(slots, device, threads), catalog.manager, only)
+            run = Run(chosen, opened, working, catalog.manager, only)
             now = run.taken(gating, shown)
             if reseeds:
                 now = replace(now, reseeds=spread_of(run.reseeded(reseeds)))

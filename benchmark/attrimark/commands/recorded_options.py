@@ -13,13 +13,17 @@ import click
 from . import options
 
 if TYPE_CHECKING:
-    from attrimark.anew import Interrupted
+    from attrimark.regression.anew import Interrupted
 
 INTERRUPTED = 2
 
 recorded = click.option(
     "--recorded", type=click.Path(path_type=Path), default=Path("recorded.json"), show_default=True,
     help="The recorded file; one of the same name with .safetensors lies beside it.",
+)  # fmt: skip
+primary = click.option(
+    "--primary", multiple=True, metavar="METRIC",
+    help="A metric that gates; by default those the suite names, else those recorded, else the headline.",
 )  # fmt: skip
 only = click.option("--only", metavar="GLOB", help="Cells whose name matches; nothing is said of the others.")
 

@@ -15,6 +15,7 @@ from . import options, recorded_options
 @options.config
 @recorded_options.recorded
 @recorded_options.only
+@recorded_options.primary
 @click.option("--same-weights", "mode", flag_value="same-weights", help="The models are the recorded ones.")
 @click.option(
     "--retrained", "mode", flag_value="retrained", help="They were trained again: compare with reseeded ones."
@@ -39,6 +40,7 @@ def command(
     config: Path,
     recorded: Path,
     only: str | None,
+    primary: tuple[str, ...],
     mode: Any,
     strict: bool,
     improvements: Any,
@@ -60,17 +62,20 @@ def command(
     Exit codes: 0 passed, 1 a regression, 2 interrupted, 4 wrong usage or recorded file, 5 nothing to compare, 7 a
     primary metric cannot be compared (with --strict also: cannot be told).
     """
+    from dataclasses import replace
+
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.anew import Interrupted, Run, store_at
-    from attrimark.config import read_suite
+    from attrimark.configuration.suites import read_suite
+    from attrimark.matrix import cells_of
     from attrimark.progress import Progress
-    from attrimark.recorded import check_place, hashed, read_recorded
-    from attrimark.recording import narrowed
-    from attrimark.regression import compare, exit_code
-    from attrimark.regression_reports import Report, append_markdown, as_text, notes_on, to_line, write_junit
+    from attrimark.regression.anew import Interrupted, Run, store_at
+    from attrimark.regression.recorded import check_place, hashed, read_recorded
+    from attrimark.regression.recording import narrowed, primary_of
+    from attrimark.regression.regression import compare, exit_code
+    from attrimark.regression.reports import Report, append_markdown, as_text, notes_on, to_line, write_junit
+    from attrimark.regression.work_trees import commit_of, time_pairs
     from attrimark.slots import slots_for
-    from attrimark.work_trees import commit_of, time_pairs
 
     if no_run and store is None:
         raise click.UsageError("--no-run needs --store: there is nothing else to compare")
@@ -83,13 +88,16 @@ def command(
         check_place(place)
     if paired:
         paired = commit_of(paired)
-    catalog.manager.register(Progress(quiet=quiet or as_json))
-    working = slots_for(slots, device, threads)
+    gating = primary_of(cells_of(chosen), primary or chosen.primary, before.primary)
+    # either of the two may forbid it
+    before = replace(before, primary=gating, store_text=before.store_text and chosen.store_text)
+    catalog.manager.register(Progress(quiet=quiet or as_json, discreet=not before.store_text))
+    working = slots_for(slots, device, threads, discreet=not before.store_text)
     try:
         with store_at(store, keep=before.store_text) as opened:
             run = Run(chosen, opened, [] if no_run else working, catalog.manager, only)
             cells, names = run.cells
-            now = run.taken(before.primary, before.store_text)
+            now = run.taken(gating, before.store_text)
     except Interrupted as interrupted:
         recorded_options.resume(context, interrupted)
         return
@@ -98,7 +106,9 @@ def command(
     if paired and now.cells:
         findings += time_pairs(paired, config, suite, cells, names, working[0], pairs, threshold)
     given = ["regress", suite, "--config", str(config), "--recorded", str(recorded)]
+    given += [word for metric in primary for word in ("--primary", metric)]
     given += [f"--{mode}"] if mode else []
+    given += ["--device", device] if device else []
     notes = notes_on(before, findings, improvements)
     report = Report(suite, findings, given, exit_code(findings, strict, improvements), notes)
     click.echo(to_line(report) if as_json else as_text(report))

@@ -34,18 +34,19 @@ def command(
 ) -> None:
     """Run SUITE: compute what is missing, store every cell as it is finished, print the leaderboards, draw figures.
 
-    Run it again to resume; finished cells are never run twice. Exit code 1 where a cell failed.
+    Run it again to resume; finished cells are never run twice. Exit code 1 where a cell failed, 5 where none
+    could run.
     """
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.config import read_suite
+    from attrimark.configuration.suites import read_suite
     from attrimark.matrix import cells_of
     from attrimark.progress import Progress
     from attrimark.run import run
     from attrimark.slots import slots_for
     from attrimark.store import Store
 
-    from .show import draw, show, show_contribution, show_stability
+    from .show import draw, show, show_contribution, show_stability, show_strategies
 
     catalog = load_catalog()
     chosen = read_suite(config, suite, catalog)
@@ -64,5 +65,7 @@ def command(
                 show_stability(chosen, opened, figures=figures)
             else:
                 draw(cells_of(chosen), opened, figures)
+            if chosen.comparisons:
+                show_strategies(chosen, opened, figures=figures)
             show_contribution(chosen, opened, figures=figures)
-    context.exit(1 if summary["failed"] else 0)
+    context.exit(1 if summary["failed"] else 0 if summary["ok"] else 5)

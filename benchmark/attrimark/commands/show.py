@@ -8,57 +8,60 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from attrimark_registry.plugin import Metric
 
-from attrimark import layer_profile, steering_figures
-from attrimark.curves import write_curves
-from attrimark.detection import detections
-from attrimark.figures import save
-from attrimark.layer_profile import profiles
-from attrimark.leaderboard import leaderboards
+from attrimark.contribution import layer_profile, steering_figures
+from attrimark.contribution.detection import detections
+from attrimark.contribution.layer_profile import profiles
+from attrimark.contribution.steering import steerings
+from attrimark.contribution.tables import as_text as contribution_as_text
+from attrimark.display.curves import write_curves
+from attrimark.display.figures import save
+from attrimark.display.word_figures import write_word_figures
+from attrimark.leaderboards.board import Leaderboard
+from attrimark.leaderboards.captions import has_scores
+from attrimark.leaderboards.forms import rendered
+from attrimark.leaderboards.leaderboard import leaderboards
+from attrimark.leaderboards.pareto import pareto
 from attrimark.matrix import Cell
 from attrimark.run import judgements_of
-from attrimark.stability import stabilities
-from attrimark.stability_figures import write_figures
-from attrimark.stability_tables import as_json as stability_as_json
-from attrimark.stability_tables import as_text as stability_as_text
-from attrimark.steering import steerings
+from attrimark.stability.figures import write_figures
+from attrimark.stability.stability import stabilities
+from attrimark.stability.tables import as_json as stability_as_json
+from attrimark.stability.tables import as_text as stability_as_text
 from attrimark.store import Store
+from attrimark.strategies.comparison import findings
+from attrimark.strategies.figures import write_strategy_figures
+from attrimark.strategies.tables import as_json as strategies_as_json
+from attrimark.strategies.tables import as_text as strategies_as_text
 from attrimark.suite import Suite
-from attrimark.tables import as_json as board_as_json
-from attrimark.tables import as_markdown, as_text
-from attrimark.tuning_tables import as_text as contribution_as_text
-from attrimark.word_figures import write_word_figures
 
 Format = Literal["table", "markdown"]
 
 
-def show(
-    cells: Sequence[Cell],
-    store: Store,
-    *,
-    as_json: bool = False,
-    format: Format = "table",
-    metric: str | None = None,
-    details: bool = False,
-) -> None:
-    """Print one leaderboard for each dataset × model × chain.
+def show(cells: Sequence[Cell], store: Store, *, as_json: bool = False) -> None:
+    """Print one leaderboard for each dataset × model × chain."""
+    told = rendered(boards_of(cells, store), "json" if as_json else "table")
+    if told:  # a suite may judge no single explanation
+        click.echo(told if as_json else f"{told}\n")
+
+
+def boards_of(cells: Sequence[Cell], store: Store, metric: str | None = None) -> list[Leaderboard]:
+    """The leaderboards of what is stored.
 
     Args:
-        metric: show this metric only (by its name).
+        metric: of this metric only (by its name).
     """
+    return leaderboards(list(store.records(cell.id for cell in cells).values()), metrics_of(cells, metric))
+
+
+def metrics_of(cells: Sequence[Cell], metric: str | None = None) -> dict[str, Metric]:
+    """The metrics of those cells by digest, or the one of that name."""
     metrics = {digest: each for digest, each in judgements_of(cells).items() if metric in (None, each.name, str(each))}
-    if not metrics:
+    if metric is not None and not metrics:
         known = ", ".join(sorted({str(each) for each in judgements_of(cells).values()}))
         raise click.UsageError(f'no metric named "{metric}" in this suite; it has {known}')
-    boards = leaderboards(list(store.records(cell.id for cell in cells).values()), metrics)
-    if as_json:
-        click.echo(json.dumps([board_as_json(board) for board in boards], indent=2, ensure_ascii=False))
-        return
-    for board in boards:
-        if not board.columns and all(row.status == "ok" for row in board.rows):
-            continue  # the suite judges no single explanation
-        click.echo(as_markdown(board) if format == "markdown" else as_text(board, details=details))
-        click.echo()
+    return metrics
 
 
 def show_stability(
@@ -72,6 +75,19 @@ def show_stability(
         click.echo("\n\n".join(stability_as_text(each, format) for each in found))
     if figures:
         _tell(write_figures(found, figures), figures)
+
+
+def show_strategies(
+    suite: Suite, store: Store, *, as_json: bool = False, format: Format = "table", figures: Path | None = None
+) -> None:
+    """Print how strategies, quantizers and models compare, as the suite asks; draw it where a folder is given."""
+    found = findings(suite, store)
+    if as_json:
+        click.echo(json.dumps([strategies_as_json(each) for each in found], indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n\n".join(strategies_as_text(each, format) for each in found))
+    if figures:
+        _tell(write_strategy_figures(found, figures), figures)
 
 
 def show_contribution(suite: Suite, store: Store, *, format: Format = "table", figures: Path | None = None) -> bool:
@@ -88,8 +104,12 @@ def show_contribution(suite: Suite, store: Store, *, format: Format = "table", f
 
 
 def draw(cells: Sequence[Cell], store: Store, folder: Path) -> None:
-    """Draw what every method scores the words of one text, for each dataset × model × chain."""
-    _tell(write_word_figures(cells, store, folder) + write_curves(cells, store, folder), folder)
+    """Draw, by dataset × model × chain, the words of one text, curves over rationales, and quality against cost."""
+    written = write_word_figures(cells, store, folder) + write_curves(cells, store, folder)
+    for place, board in enumerate(boards_of(cells, store), start=1):
+        if board.first and has_scores(board):
+            written += save(pareto(board, board.first), folder, f"pareto {place}")
+    _tell(written, folder)
 
 
 def _tell(written: Sequence[Path], folder: Path) -> None:

@@ -27,7 +27,7 @@ def command(
     """
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.config import read_suite
+    from attrimark.configuration.suites import read_suite
     from attrimark.store import Store
 
     from .show import show_stability

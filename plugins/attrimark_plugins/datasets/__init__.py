@@ -2,6 +2,7 @@
 
 from attrimark_registry import Dataset, hookimpl
 
+from .code_compliance import CodeCompliance
 from .infopinion import InfOpinion
 from .planted import Planted
 from .prompt_pairs import PromptPairs
@@ -13,4 +14,4 @@ from .text_file import TextFile
 
 @hookimpl
 def register_datasets() -> list[type[Dataset]]:
-    return [InfOpinion, Planted, PromptPairs, RatedSnippets, Sst2, TaskOrNot, TextFile]
+    return [CodeCompliance, InfOpinion, Planted, PromptPairs, RatedSnippets, Sst2, TaskOrNot, TextFile]

@@ -37,11 +37,13 @@ class TextFile(Dataset):
     Options:
         path: relative to the working directory.
         text: the column of the text, or two columns of a pair.
-        label: the column of the label; an empty one is a text without a label. Whole numbers become their digits.
+        label: the column of the label, "" for a file without labels; an empty one is a text without a label. Whole
+            numbers become their digits.
         labels: their order; sorted by default.
         split: a column that says train, validation or test. Without it, texts are split by a hash of their
             content and the seed: equal texts stay together, and a new row moves no other.
         id: a column that names examples; the line number by default.
+        reference: a column of texts that a model is to write; an empty one is a text without a reference.
         rationale: a column of [start, end] pairs of characters, or [segment, start, end] for pairs of texts; in
             CSV and TSV written as JSON.
         validation, test: shares where there is no split column.
@@ -55,6 +57,7 @@ class TextFile(Dataset):
     labels: Annotated[tuple[str, ...], Strict(False)] | None = None
     split: str | None = None
     id: str | None = None
+    reference: str | None = None
     rationale: str | None = None
     validation: float = Field(default=0.1, ge=0, lt=1)
     test: float = Field(default=0.1, ge=0, le=1)
@@ -92,7 +95,7 @@ class TextFile(Dataset):
         return Splits(
             labels=self.labels or tuple(sorted({example.label for example in every if example.label is not None})),
             **{split: tuple(examples) for split, examples in found.items()},
-            notes={"without a label": str(unlabelled)} if unlabelled else {},
+            notes={"without a label": str(unlabelled)} if unlabelled and self.label else {},
         )
 
     @property
@@ -103,7 +106,7 @@ class TextFile(Dataset):
         if not rows:
             raise AttrimarkError(f"{self.path} holds no rows")
         there = list(dict.fromkeys(name for _, row in rows for name in row))
-        for name in filter(None, (*self._texts, self.label, self.split, self.id, self.rationale)):
+        for name in filter(None, (*self._texts, self.label, self.split, self.id, self.reference, self.rationale)):
             if name not in there:
                 nearest = difflib.get_close_matches(name, there, n=1)
                 hint = f'; did you mean "{nearest[0]}"?' if nearest else ""
@@ -115,7 +118,8 @@ class TextFile(Dataset):
         named = row.get(self.id) if self.id else where.rpartition(":")[2]
         if named is None or named == "":
             raise AttrimarkError(f'{where}: the id ("{self.id}") is empty')
-        return Example(str(named), segments, label, spans=tuple(self._spans(where, row, segments)))
+        reference = self._segment(where, row, self.reference) if self.reference else ""
+        return Example(str(named), segments, label, reference or None, tuple(self._spans(where, row, segments)))
 
     @staticmethod
     def _segment(where: str, row: Row, name: str) -> str:

@@ -7,16 +7,28 @@ from .aopc import AopcComprehensiveness, AopcSufficiency
 from .attack_success import AttackSuccess
 from .average_precision import AveragePrecision
 from .beta import Beta
+from .category_lift import CategoryLift
+from .category_share import CategoryShare
+from .codebertscore import CodeBertScore
 from .comprehensiveness import Comprehensiveness
 from .comprehensiveness_curve import ComprehensivenessCurve
 from .datamodeling_score import DatamodelingScore
+from .edit_similarity import EditSimilarity
+from .effective_features import EffectiveFeatures
 from .embedding_change import EmbeddingChange
+from .embedding_similarity import EmbeddingSimilarity
+from .evidence_precision import EvidencePrecision
+from .exact_match import ExactMatch
 from .faithfulness_auc import FaithfulnessAuc
 from .fine_tuning_surface import FineTuningSurface
+from .focus_entropy import FocusEntropy
+from .focus_gini import FocusGini
+from .focus_top_mass import FocusTopMass
 from .lexicon_agreement import LexiconAgreement
 from .noise import Noise
 from .normalised_aopc import NormalisedAopc
 from .output_contribution import OutputContribution
+from .parameters import Parameters
 from .parse_rate import ParseRate
 from .perplexity import Perplexity
 from .prompt_length import PromptLength
@@ -46,7 +58,14 @@ def register_metrics() -> list[type[Metric]]:
         DatamodelingScore,
         RationaleAgreement,
         AveragePrecision,
+        EvidencePrecision,
         LexiconAgreement,
+        FocusEntropy,
+        FocusGini,
+        FocusTopMass,
+        EffectiveFeatures,
+        CategoryShare,
+        CategoryLift,
         Signal,
         Noise,
         SignalToNoise,
@@ -54,8 +73,13 @@ def register_metrics() -> list[type[Metric]]:
         TopOverlap,
         Accuracy,
         ParseRate,
+        ExactMatch,
+        EditSimilarity,
+        EmbeddingSimilarity,
+        CodeBertScore,
         Reliance,
         FineTuningSurface,
+        Parameters,
         TuningContribution,
         Beta,
         OutputContribution,

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import numpy as np
 from attrimark_registry import Attribution, Exploration, Keep, Scores, SubsetMetric, Values
+from attrimark_registry.ranking import length, selections
 from jaxtyping import Float
 from pydantic import Field, Strict
-
-from .rationale import length, selections
 
 # a TOML list is a list, and options are tuples
 Ratios = Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Strict(False), Field(min_length=1)]

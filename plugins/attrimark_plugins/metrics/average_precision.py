@@ -16,6 +16,7 @@ class AveragePrecision(SpanMetric):
     """
 
     name = "average-precision"
+    oracle = 1.0
 
     def compare(self, attribution: Attribution, example: Example) -> float | None:
         spans = [span for span in example.spans if span.kind == "rationale"]

@@ -49,7 +49,7 @@ def contributions_of_texts(model: Model, examples: Sequence[Example]) -> Contrib
         Unsupported: the pre-trained network is not known, or is no twin; the model can take none of the texts.
     """
     pretrained = model.require_pretrained()
-    key = tuple(examples), _weights(model), _weights(pretrained)
+    key = tuple(examples), weights_of(model), weights_of(pretrained)
     if model not in _known or _known[model][0] != key:
         _known[model] = key, _measured(model, pretrained, examples)
     return _known[model][1]
@@ -91,6 +91,6 @@ def _measured(model: Model, pretrained: Model, examples: Sequence[Example]) -> C
     return ContributionsOfTexts({1: one, 2: two}, beta, embedding_change, residual, post_norm)
 
 
-def _weights(model: Model) -> Hashable:
+def weights_of(model: Model) -> Hashable:
     """Changes whenever a weight is written to or replaced, or the network is altered otherwise."""
     return model.altered, tuple((id(each), each._version) for each in model.network.parameters())

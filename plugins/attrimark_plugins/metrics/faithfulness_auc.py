@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from attrimark_registry import Attribution, Exploration, SubsetMetric
+from attrimark_registry.ranking import length, selections
 from pydantic import Field
-
-from .rationale import length, selections
 
 
 class FaithfulnessAuc(SubsetMetric):

@@ -17,6 +17,7 @@ class LexiconAgreement(SpanMetric):
     """
 
     name = "lexicon-agreement"
+    oracle = 1.0
     headline = False
 
     positive: str = "positive"

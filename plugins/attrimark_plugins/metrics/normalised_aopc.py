@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 from attrimark_registry import Attribution, Exploration, Scores, SubsetMetric
+from attrimark_registry.ranking import selections
 from pydantic import Field
 
 from .exact_bounds import all_subsets, beam_bounds, exact_bounds, places
-from .rationale import selections
 
 FLAT = 1e-9  # a range of AOPC below this is rounding
 
@@ -22,12 +22,12 @@ class NormalisedAopc(SubsetMetric):
     features, by dynamic programming over all 2ⁿ subsets; above, a beam search finds inner bounds, and what lies
     beyond them counts as on them. Where no order differs from another the value is 1/2.
 
-    The diagnostics `aopc`, `lower` and `upper` are what it is made of (means over texts make a ratio of means), and
+    The diagnostics `reached`, `worst` and `best` are the AOPC and its bounds, of which tables make a ratio of means;
     `exact` is 1 where the bounds are.
 
     Options:
         direction: "sufficiency" keeps the top k where "comprehensiveness" removes them, which turns the order of
-            removal and the sign: again 1 is the best order. Its `aopc` is that of the turned order, and low.
+            removal and the sign: again 1 is the best order. What it reached is the AOPC of the turned order, and low.
         beam: subsets that the search goes on with at each length.
     """
 
@@ -54,6 +54,9 @@ class NormalisedAopc(SubsetMetric):
             full, remainder = values[0], weights @ values[1:]
             least, greatest = yield from beam_bounds(count, self.beam)
         aopc, lower, upper = (float(full - each / count) for each in (remainder, greatest, least))
-        share = min(1.0, max(0.0, (aopc - lower) / (upper - lower))) if upper - lower > FLAT else 0.5
-        told = {"aopc": aopc, "lower": lower, "upper": upper, "exact": float(exact)}
-        return Scores(share if self.direction == "comprehensiveness" else 1 - share, told)
+        reached = min(upper, max(lower, aopc))
+        share = (reached - lower) / (upper - lower) if upper - lower > FLAT else 0.5
+        turned = self.direction == "sufficiency"
+        worst, best = (upper, lower) if turned else (lower, upper)
+        told = {"reached": reached, "worst": worst, "best": best, "exact": float(exact)}
+        return Scores(1 - share if turned else share, told)

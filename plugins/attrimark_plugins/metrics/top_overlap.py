@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from attrimark_registry import PopulationMetric
+from attrimark_registry.ranking import length
 from jaxtyping import Float
 from pydantic import Field
 
-from .rationale import length
 from .seed_variation import mean_over_pairs
 
 

@@ -6,9 +6,11 @@ from .camembert import Camembert
 from .camembert_tiny import CamembertTiny
 from .hub import HubClassifier
 from .hub_causal import HubCausal
+from .hub_writer import HubWriter
 from .llama_tiny import LlamaTiny
 from .minilm import Minilm
 from .mistral import Mistral
+from .rule_writer_tiny import RuleWriterTiny
 from .smollm2 import Smollm2
 from .tiny import TinyCausal, TinyEncoder, TinyWriter
 
@@ -22,8 +24,10 @@ def register_models() -> list[type[ModelSource]]:
         Mistral,
         HubClassifier,
         HubCausal,
+        HubWriter,
         CamembertTiny,
         LlamaTiny,
+        RuleWriterTiny,
         TinyEncoder,
         TinyCausal,
         TinyWriter,

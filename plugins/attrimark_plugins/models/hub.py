@@ -110,8 +110,13 @@ def load_saved(
     return network, tokenizer, sorted(report["missing_keys"])
 
 
-def saved(kind: Any, reference: str, dtype: torch.dtype = torch.float32) -> tuple[Any, PreTrainedTokenizerBase]:
+def saved(
+    kind: Any, reference: str, dtype: torch.dtype = torch.float32, unread: tuple[str, ...] = ()
+) -> tuple[Any, PreTrainedTokenizerBase]:
     """Network and tokenizer, complete.
+
+    Args:
+        unread: how names of weights begin that may be missing, since nobody reads what they compute.
 
     Raises:
         AttrimarkError: they cannot be fetched or read, are pickled, or weights are missing.
@@ -125,6 +130,7 @@ def saved(kind: Any, reference: str, dtype: torch.dtype = torch.float32) -> tupl
         network, tokenizer, missing = load_saved(kind, folder, dtype)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise AttrimarkError(f"{reference} could not be loaded: {error}") from error
+    missing = [name for name in missing if not name.startswith(unread)]
     if missing:
         raise AttrimarkError(
             f"{reference} lacks trained weights for {', '.join(missing)}: it was saved as another kind of "

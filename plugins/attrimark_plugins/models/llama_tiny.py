@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import torch
 from attrimark_registry import ModelSource, PromptClassifier
 from attrimark_registry.assets import made
 from attrimark_registry.prompt_classifier import Scored
@@ -16,17 +15,14 @@ from pydantic import Field, model_validator
 
 from attrimark_plugins.datasets.planted import VOCABULARIES, Language, Planted, corpus
 
-from .camembert_tiny import _one_thread
-from .hub import _fingerprint, load_saved, quiet
-from .language_modelling import pretrain
+from .hub import _fingerprint, load_saved
+from .llama_pretraining import POSITIONS, pretrain_llama
 from .tiny import Heads, Layers, Seed, Width
 from .tiny_tokenizers import llama3_bpe
 
 log = logging.getLogger("attrimark.models")
 
-POSITIONS = 256  # the longest text, in tokens
 _TEXTS_SEED = 3_000_000  # so that pre-training reads other texts than any suite
-_SPREAD = 0.05  # standard deviation of the first weights: wide, since there are few steps to move them in
 
 
 class LlamaTiny(ModelSource):
@@ -85,30 +81,20 @@ class LlamaTiny(ModelSource):
         return made(self.name, key, lambda folder: self._pretrain(texts, folder))
 
     def _pretrain(self, texts: Sequence[str], folder: Path) -> None:
-        from transformers import LlamaConfig, LlamaForCausalLM
-
         log.info("pre-training %s on %d texts, once", self, len(texts))
         tokenizer = llama3_bpe([text for language in VOCABULARIES for text in corpus(language)], POSITIONS)
-        vocabulary = tokenizer.get_vocab()
-        config = LlamaConfig(
-            vocab_size=len(vocabulary),
-            hidden_size=self.width,
-            num_hidden_layers=self.layers,
-            num_attention_heads=self.heads,
-            num_key_value_heads=self.heads,
-            intermediate_size=4 * self.width,
-            max_position_embeddings=POSITIONS,
-            initializer_range=_SPREAD,
-            bos_token_id=vocabulary[str(tokenizer.bos_token)],
-            eos_token_id=vocabulary[str(tokenizer.eos_token)],
+        pretrain_llama(
+            folder,
+            tokenizer,
+            texts,
+            layers=self.layers,
+            width=self.width,
+            heads=self.heads,
+            seed=self.seed,
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
         )
-        with torch.random.fork_rng(devices=[]), _one_thread():
-            torch.manual_seed(self.seed)
-            network = LlamaForCausalLM(config)
-            pretrain(network, tokenizer, texts, self.epochs, self.learning_rate, self.batch_size)
-        with quiet():
-            network.save_pretrained(folder)
-            tokenizer.save_pretrained(folder)
 
 
 @cache

@@ -33,17 +33,18 @@ def prompt_classifier(
         AttrimarkError: they cannot be fetched or read, weights are missing, or the prompt does not fit.
         Unsupported: the model at `base` has another depth, width or vocabulary.
     """
-    network, tokenizer = _loaded(reference, dtype, device)
+    network, tokenizer = loaded(reference, dtype, device)
     model = PromptClassifier(network, tokenizer, labels, prompt, chat, answers, features=features)
     if base is not None:
-        network, tokenizer = _loaded(base, dtype, device)
+        network, tokenizer = loaded(base, dtype, device)
         model.pretrained = model.around(network)
         model.pretrained.tokenizer = tokenizer  # told apart here; prompts are the fine-tuned model's
         model.require_pretrained()
     return model
 
 
-def _loaded(reference: str, dtype: Dtype, device: str) -> tuple[Any, Any]:
+def loaded(reference: str, dtype: Dtype, device: str) -> tuple[Any, Any]:
+    """Network and tokenizer, on the device and in evaluation mode; raises as `saved`."""
     from transformers import AutoModelForCausalLM
 
     halved = dtype == "bfloat16"

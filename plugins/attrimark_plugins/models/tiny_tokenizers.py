@@ -79,12 +79,12 @@ def gpt2_bpe(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
     return _fast(_bytes(corpus, [end]), longest, bos_token=end, eos_token=end)
 
 
-def llama3_bpe(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
+def llama3_bpe(corpus: Sequence[str], longest: int, pieces: int = PIECES) -> PreTrainedTokenizerFast:
     """Llama-3's shape: bytes merged into pieces, a token that begins the text, no padding and no mask."""
     from tokenizers import processors
 
     begin, end = "<|begin_of_text|>", "<|end_of_text|>"
-    tokenizer = _bytes(corpus, [begin, end])
+    tokenizer = _bytes(corpus, [begin, end], pieces)
     tokenizer.post_processor = processors.TemplateProcessing(  # pyright: ignore[reportAttributeAccessIssue]
         single=f"{begin} $A", pair=f"{begin} $A {begin} $B", special_tokens=[(begin, 0)]
     )
@@ -128,7 +128,7 @@ def _learn(corpus: Sequence[str], pieces: int = PIECES) -> tuple[list[str], list
     return sorted(model["vocab"], key=model["vocab"].get), [tuple(merge) for merge in model["merges"]]
 
 
-def _bytes(corpus: Sequence[str], special: list[str]) -> Tokenizer:
+def _bytes(corpus: Sequence[str], special: list[str], pieces: int = PIECES) -> Tokenizer:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -137,7 +137,7 @@ def _bytes(corpus: Sequence[str], special: list[str]) -> Tokenizer:
     )
     tokenizer.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]
     trainer = trainers.BpeTrainer(
-        vocab_size=256 + PIECES,
+        vocab_size=256 + pieces,
         special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,

@@ -9,7 +9,18 @@ from contextlib import contextmanager
 from typing import Any, Literal, final
 
 import torch
-from attrimark_registry import AttrimarkError, Batch, Classifier, Encoded, Example, Model, Strategy, Unsupported
+from attrimark_registry import (
+    AttrimarkError,
+    Batch,
+    Classifier,
+    Encoded,
+    Example,
+    Model,
+    Strategy,
+    Target,
+    Unsupported,
+    Writer,
+)
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
@@ -162,7 +173,7 @@ def inside(model: Model, network: nn.Module) -> Model:
 
 
 def gold_rows(model: Model, train: Sequence[Example]) -> list[Encoded]:
-    """Rows that aim at their label, or a writer's at their reference.
+    """Rows that aim at their label, or a writer's at their reference and its end.
 
     What cannot be encoded, or has no target that the model knows, is left out with a warning.
 
@@ -173,6 +184,7 @@ def gold_rows(model: Model, train: Sequence[Example]) -> list[Encoded]:
     for example in train:
         try:
             (row,) = model.decide([model.encode(example)], "gold")
+            row = _with_its_end(row, model)
             _refuse_longer(row, model)
             rows.append(row)
         except Unsupported as reason:
@@ -188,6 +200,15 @@ def gold_rows(model: Model, train: Sequence[Example]) -> list[Encoded]:
             left_out[0],
         )
     return rows
+
+
+def _with_its_end(row: Encoded, model: Model) -> Encoded:
+    """A writer's row that aims at the end-of-text token too: else it would never learn when to stop."""
+    end = model.tokenizer.eos_token_id
+    if not isinstance(model, Writer) or row.target is None or end is None:
+        return row
+    ids = (*row.target.ids, end)
+    return row.aimed_at(Target(tuple(range(len(ids))), ids))
 
 
 def _refuse_longer(row: Encoded, model: Model) -> None:

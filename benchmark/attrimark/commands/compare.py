@@ -1,0 +1,87 @@
+"""`attrimark compare`: two runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from . import options
+
+if TYPE_CHECKING:
+    from attrimark_registry.catalog import Catalog
+
+    from attrimark.leaderboards.two_runs import Run
+
+NOTHING_TO_COMPARE = 5
+
+
+@click.command()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--suite", help="A and B are folders of results, and both ran this suite; without it they are suites.")
+@options.config
+@options.store
+@click.option("--format", "form", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True)
+@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file instead.")
+@options.as_json
+@click.pass_context
+def command(
+    context: click.Context,
+    before: str,
+    after: str,
+    suite: str | None,
+    config: Path,
+    store: Path,
+    form: Literal["table", "markdown", "json"],
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare run B with run A: two stores of one suite, or two suites in one store.
+
+    Paired on seeds and texts: each method's difference B − A by each metric, with its interval, and whether it holds on
+    the next seed. Exit code 5 where the runs have nothing in common.
+    """
+    import json
+
+    from attrimark_registry.catalog import load_catalog
+
+    from attrimark.bundle import write_whole
+    from attrimark.leaderboards.two_runs import NothingToCompare, compare_runs
+    from attrimark.leaderboards.two_runs_tables import as_json as as_plain
+    from attrimark.leaderboards.two_runs_tables import as_text
+
+    catalog = load_catalog()
+    folders = [each for each in (before, after) if (Path(each) / "store.sqlite").exists()]
+    if folders and not suite:
+        raise click.UsageError(f"{folders[0]} is a folder of results: name the --suite that ran")
+    places = [(suite, Path(each)) for each in (before, after)] if suite else [(before, store), (after, store)]
+    try:
+        one, other = (_run(name, where, config, catalog, of_store=suite is not None) for name, where in places)
+        found = compare_runs(one, other)
+    except NothingToCompare as error:
+        click.echo(f"Nothing to compare: {error}", err=True)
+        context.exit(NOTHING_TO_COMPARE)
+    if as_json or form == "json":
+        told = json.dumps(as_plain(found), indent=2, ensure_ascii=False)
+    else:
+        told = as_text(found, form)
+    if output:
+        write_whole(f"{told}\n".encode(), output)
+    else:
+        click.echo(told)
+
+
+def _run(suite: str, store: Path, config: Path, catalog: Catalog, of_store: bool) -> Run:
+    from attrimark.configuration.suites import read_suite
+    from attrimark.leaderboards.stored_run import stored_run
+    from attrimark.matrix import cells_of
+    from attrimark.store import Store
+
+    cells = cells_of(read_suite(config, suite, catalog))
+    # opening a store makes it, and a mistyped folder should not become one
+    if not (store / "store.sqlite").exists():
+        raise click.UsageError(f"{store} holds no results")
+    with Store(store) as opened:
+        return stored_run(str(store) if of_store else suite, cells, opened)

@@ -1,0 +1,37 @@
+"""`attrimark strategies`: what fine-tuning strategies, quantizers and models do to explanations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from . import options
+
+
+@click.command()
+@options.suite
+@options.config
+@options.store
+@click.option("--figures", type=click.Path(path_type=Path), help="Write the figures into this folder, as SVG and PNG.")
+@click.option("--format", "format", type=click.Choice(["table", "markdown"]), default="table", show_default=True)
+@options.as_json
+def command(
+    suite: str, config: Path, store: Path, figures: Path | None, format: Literal["table", "markdown"], as_json: bool
+) -> None:
+    """Compare the strategies, quantizers or models of SUITE, from stored results; nothing is trained or explained.
+
+    Metrics by strategy with tests over networks and over texts, distances between distributions over words, trends over
+    models' sizes, and which of the suite's claims came true.
+    """
+    from attrimark_registry.catalog import load_catalog
+
+    from attrimark.configuration.suites import read_suite
+    from attrimark.store import Store
+
+    from .show import show_strategies
+
+    chosen = read_suite(config, suite, load_catalog())
+    with Store(store) as opened:
+        show_strategies(chosen, opened, as_json=as_json, format=format, figures=figures)

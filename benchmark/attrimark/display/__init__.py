@@ -1,0 +1,1 @@
+"""Explanations and tables as characters and pictures."""

@@ -1,0 +1,50 @@
+"""Numbers and names as the characters that tables show."""
+
+from __future__ import annotations
+
+import math
+import re
+
+NO_NUMBER = "–"
+
+
+def number(value: float | None) -> str:
+    """Three decimals, or four digits where it is large."""
+    if value is None or math.isnan(value):
+        return NO_NUMBER
+    # + 0.0 turns −0.0 into 0.0
+    return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 1000 else f"{value:.4g}"
+
+
+def amount(value: float | None) -> str:
+    """Three digits that count."""
+    if value is None:
+        return NO_NUMBER
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def percent(probability: float | None) -> str:
+    """Of something that is never certain."""
+    if probability is None:
+        return NO_NUMBER
+    return ">99 %" if probability > 0.995 else f"{probability:.0%}".replace("%", " %")
+
+
+def p_value(p: float | None) -> str:
+    """Three decimals, and no claim below them."""
+    return NO_NUMBER if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def count(many: int, noun: str) -> str:
+    """`1 text`, `2 texts`."""
+    return f"{many} {noun}" if many == 1 else f"{many} {noun}s"
+
+
+def printable(text: object) -> str:
+    """Without control characters, which could rewrite a terminal's screen, and on one line."""
+    return "".join(each if each.isprintable() else "�" for each in str(text))
+
+
+def markdown(text: str) -> str:
+    """Characters that Markdown or HTML would take for markup, made plain."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~&])", r"\\\1", text)

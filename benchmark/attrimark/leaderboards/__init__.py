@@ -1,0 +1,1 @@
+"""Methods compared: what tables say of them, and the forms that tables take."""

@@ -1,0 +1,189 @@
+"""What a leaderboard says: plain values, of which tables and figures are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from attrimark.statistics.intervals import Estimate
+
+Verdict = Literal["better", "worse", "tie", "–"]
+RowStatus = Literal["ok", "unsupported", "failed", "missing"]
+
+CONTROL = "random"
+ORACLE = "oracle"
+WEAK = 0.85  # explanations of a model that is wrong more often say little about its task
+NOTHING_LEFT = 0.5  # a random ranking that gets more than this share of the best one's score leaves nothing to measure
+
+
+@dataclass(frozen=True)
+class Score:
+    """One method by one metric.
+
+    Attributes:
+        away: over the operators that the method did not use; None where there is no such score.
+        home: the mean under the method's own operator, where the metric was scored under it.
+        by_operator: the mean under each operator; "" for metrics that remove nothing.
+        neutral: over the operators that no method of the table used: there, methods are compared with each other.
+        difference: from random, on the same seeds, texts and operators; its interval is simultaneous over the
+            table.
+        p: that of the difference, adjusted for the table.
+        verdict: on average over seeds and texts.
+        next_seed: the probability that a newly trained network shows the same sign; None with fewer than 5 seeds.
+        effect: the difference in standard deviations over texts, positive where better.
+        behind: the difference from the best of the other methods, on neutral operators; simultaneous likewise.
+        best_p: of being among the best, by the model confidence set.
+        among_best: whether it cannot be told apart from the best; None where nothing can be told.
+        scaled: where it stands between random (0) and the oracle (1); None where that range is not measurable.
+        reason: why there is no score.
+    """
+
+    away: Estimate | None = None
+    home: float | None = None
+    by_operator: Mapping[str, float] = field(default_factory=dict)
+    neutral: float | None = None
+    difference: Estimate | None = None
+    p: float | None = None
+    verdict: Verdict = "–"
+    next_seed: float | None = None
+    effect: float | None = None
+    behind: Estimate | None = None
+    best_p: float | None = None
+    among_best: bool | None = None
+    scaled: Estimate | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Spend:
+    """Mean own cost of one explanation; the peak is of the longest text, and None where no record tells it."""
+
+    seconds: float
+    forwards: float
+    backwards: float
+    tokens: float
+    gflops: float
+    peak_megabytes: float | None
+
+    @property
+    def passes(self) -> float:
+        """Through the network, one way and the other."""
+        return self.forwards + self.backwards
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method.
+
+    Attributes:
+        method: its display name; with its operator behind where the method stands there with several.
+        status: "missing" where a seed or a replicate has no record yet.
+        scores: by the metric's digest; empty unless ok.
+    """
+
+    method: str
+    operator: str | None
+    status: RowStatus
+    reason: str | None
+    replicates: int
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    spend: Spend | None = None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a metric can show at most: from random to the best possible explanation, on neutral operators.
+
+    Attributes:
+        top: who has the place of the oracle: "oracle" where the best possible value is known, else the best method.
+        random, best: their means, the two ends.
+        range: best minus random.
+        measurable: whether that range is more than noise.
+    """
+
+    top: str
+    random: float
+    best: float
+    range: Estimate
+    measurable: bool
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric.
+
+    Attributes:
+        oracle: the value of the best possible explanation, where that is the same for every text.
+        neutral: the operators that no method of the table used.
+        texts: how many texts have a value for every method scored.
+        comparisons: how many comparisons with random its table holds.
+        random_over_best: by operator, the random control's mean over the best one's (the inverse where lower
+            is better): near 1 where the metric cannot tell them apart; NaN where a ratio says nothing.
+        scale: None where there is no random, or no operator that no method used.
+    """
+
+    digest: str
+    name: str
+    title: str
+    higher_is_better: bool
+    unit: str
+    headline: bool
+    operators: tuple[str, ...]
+    neutral: tuple[str, ...]
+    texts: int
+    comparisons: int
+    random_over_best: Mapping[str, float]
+    scale: Scale | None = None
+
+    @property
+    def not_measurable(self) -> tuple[str, ...]:
+        """The operators under which random gets more than half of what the best method gets.
+
+        None where the range from random to the best is told apart from 0, or the oracle is known: what can be measured
+        is then measured, and a ratio to a zero that may be arbitrary (1 − a loss; chance level) says less.
+        """
+        if self.scale is not None and (self.scale.measurable or self.scale.top == ORACLE):
+            return ()
+        return tuple(operator for operator, share in self.random_over_best.items() if operator and share > NOTHING_LEFT)
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The methods on one dataset, model and chain, best first by the first headline metric.
+
+    Attributes:
+        setting: the other specs that all its records share: target, granularity.
+        texts: how many texts all of the methods explained.
+        left_out: the other texts, with the reason.
+        alone: what metrics of the model alone say, averaged over seeds, by the metric's display name.
+        notes: what else a reader must know, such as seeds without any result.
+    """
+
+    dataset: str
+    model: str
+    chain: str
+    setting: Mapping[str, Any]
+    level: float
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    seeds: tuple[int | None, ...]
+    texts: int
+    left_out: Mapping[str, str]
+    alone: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def weak(self) -> bool:
+        """Whether the model is known to be wrong too often for its explanations to say much."""
+        return self.accuracy is not None and self.accuracy < WEAK
+
+    @property
+    def accuracy(self) -> float | None:
+        """The model's own, where it was measured."""
+        return self.alone.get("accuracy")
+
+    @property
+    def first(self) -> Column | None:
+        """The metric that sorts it."""
+        return next((column for column in self.columns if column.headline), None)

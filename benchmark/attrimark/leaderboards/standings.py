@@ -1,0 +1,157 @@
+"""Each method's mean rank over variants, or over datasets: how boards are taken together.
+
+Raw scores of different networks have different bounds, and their mean would be that of the network with the widest.
+Ranks have none (as in Demšar, Journal of Machine Learning Research 7, 2006). The interval is a bootstrap (BCa) over
+boards: it speaks for other variants of this kind, or other datasets, where there are enough of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import rankdata
+
+from attrimark.statistics.bootstrap import bca, resamples
+
+from .board import Column, Leaderboard
+from .entries import variant_name
+
+FEWEST = 5  # boards: the resamples of fewer have too few different values
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class MeanRank:
+    """One method by one metric.
+
+    Attributes:
+        mean: 1 is best; tied methods share their ranks.
+        low, high: ends of the interval; NaN with fewer than five boards.
+        better, of: on how many of how many boards it is better than random on average.
+    """
+
+    mean: float
+    low: float
+    high: float
+    better: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Standings:
+    """Methods over several boards, best first by the first metric.
+
+    Attributes:
+        over: what was averaged over: "variants" or "datasets".
+        boards: their names.
+        ranks: by the metric's display name, then by method; only methods with a score on every board.
+        notes: what else a reader must know.
+    """
+
+    title: str
+    over: str
+    boards: tuple[str, ...]
+    ranks: Mapping[str, Mapping[str, MeanRank]]
+    level: float
+    notes: tuple[str, ...]
+
+
+def standings(boards: Sequence[Leaderboard], level: float = 0.95) -> list[Standings]:
+    """One for each dataset, over its variants; then one over the datasets, where there are several.
+
+    A dataset counts once, however many variants it has.
+    """
+    datasets: dict[str, list[Leaderboard]] = {}
+    for board in boards:
+        datasets.setdefault(board.dataset, []).append(board)
+    found = [_over_variants(dataset, group, level) for dataset, group in datasets.items()]
+    return [*found, _over_datasets(found, level)] if len(found) > 1 else found
+
+
+def _over_variants(dataset: str, boards: Sequence[Leaderboard], level: float) -> Standings:
+    settings = [board.setting for board in boards]
+    names = [variant_name(board.model, board.chain, board.setting, settings) for board in boards]
+    notes = [
+        f"{name}: no method has a score; left out."
+        for name, board in zip(names, boards, strict=True)
+        if not board.columns
+    ]
+    scored = [(name, board) for name, board in zip(names, boards, strict=True) if board.columns]
+    names, boards = [name for name, _ in scored], [board for _, board in scored]
+    ranks = {}
+    for title, columns in _by_title(boards).items():
+        if len(columns) < len(boards):
+            notes.append(f"{title}: measured on {len(columns)} of {len(boards)} variants; not ranked over all.")
+            continue
+        table = [_scores(board, column) for board, column in columns]
+        methods = [method for method in table[0] if all(method in each for each in table)]
+        missing = {method for each in table for method in each} - set(methods)
+        notes += [f"{title}: {method} has no score on every variant, and no rank." for method in sorted(missing)]
+        if methods:
+            better = {method: sum(_is_better(board, column, method) for board, column in columns) for method in methods}
+            signs = [1 if column.higher_is_better else -1 for _, column in columns]
+            ranked = [
+                rankdata([-sign * each[method] for method in methods]) for sign, each in zip(signs, table, strict=True)
+            ]
+            ranks[title] = _averaged(np.array(ranked), methods, better, len(boards), level)
+    return Standings(dataset, "variants", tuple(names), ranks, level, tuple(notes))
+
+
+def _over_datasets(each: Sequence[Standings], level: float) -> Standings:
+    ranks = {}
+    for title in each[0].ranks:
+        tables = [standing.ranks.get(title, {}) for standing in each]
+        methods = [method for method in tables[0] if all(method in table for table in tables)]
+        if methods:
+            # ranked again among the methods that every dataset has
+            ranked = [rankdata([table[method].mean for method in methods]) for table in tables]
+            better = {method: sum(table[method].better for table in tables) for method in methods}
+            boards = sum(len(standing.boards) for standing in each)
+            ranks[title] = _averaged(np.array(ranked), methods, better, boards, level)
+    return Standings("all datasets", "datasets", tuple(standing.title for standing in each), ranks, level, ())
+
+
+def _averaged(
+    ranks: Float[np.ndarray, "boards methods"], methods: Sequence[str], better: Mapping[str, int], of: int, level: float
+) -> dict[str, MeanRank]:
+    """The mean rank of each method, best first."""
+    lows = highs = np.full(len(methods), np.nan)
+    if len(ranks) >= FEWEST:
+        (weights,) = resamples(np.random.default_rng(0), DRAWS, len(ranks))
+        means = weights @ ranks / weights.sum(axis=1, keepdims=True)
+        lows, highs = np.array([bca(column, (len(ranks),), level) for column in means.T]).T
+    average = ranks.mean(axis=0)
+    order: list[int] = np.argsort(average, kind="stable").tolist()
+    return {
+        methods[place]: MeanRank(
+            float(average[place]), float(lows[place]), float(highs[place]), better[methods[place]], of
+        )
+        for place in order
+    }
+
+
+def _by_title(boards: Iterable[Leaderboard]) -> dict[str, list[tuple[Leaderboard, Column]]]:
+    """The columns of each metric; where one board has it twice (under other operators), the first."""
+    found: dict[str, list[tuple[Leaderboard, Column]]] = {}
+    for board in boards:
+        firsts: dict[str, Column] = {}
+        for column in board.columns:
+            firsts.setdefault(column.title, column)
+        for title, column in firsts.items():
+            found.setdefault(title, []).append((board, column))
+    return found
+
+
+def _scores(board: Leaderboard, column: Column) -> dict[str, float]:
+    """By method, on the operators that no method used, where there are any: methods are ranked among each other."""
+    scores = {row.method: row.scores[column.digest] for row in board.rows if column.digest in row.scores}
+    if column.neutral:
+        return {method: score.neutral for method, score in scores.items() if score.neutral is not None}
+    return {method: score.away.mean for method, score in scores.items() if score.away}
+
+
+def _is_better(board: Leaderboard, column: Column, method: str) -> bool:
+    return any(row.method == method and row.scores[column.digest].verdict == "better" for row in board.rows)

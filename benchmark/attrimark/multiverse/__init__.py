@@ -1,0 +1,1 @@
+"""Every verdict over all the choices that could have been made otherwise."""

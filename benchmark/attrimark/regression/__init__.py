@@ -1,0 +1,1 @@
+"""A run compared with what was recorded of an earlier one."""

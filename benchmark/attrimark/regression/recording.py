@@ -1,0 +1,330 @@
+"""From a run to what is recorded of it, and which recorded lines a new run replaces."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+from attrimark_registry.attribution import Attribution, Measure, Record
+from attrimark_registry.errors import AttrimarkError
+from attrimark_registry.plugin import Metric, ModelMetric
+
+from attrimark.configuration.complaints import did_you_mean
+from attrimark.matrix import Cell
+
+from .recorded import (
+    MOST_PRIMARY,
+    Explanations,
+    Facts,
+    Recorded,
+    RecordedCell,
+    RecordedMetric,
+    Values,
+    away_from,
+    group_of,
+    hashed,
+    name_of,
+    rounded,
+    seed_of,
+)
+from .tolerances import LIMITED_BY_MACHINE, is_equal, tolerance_of
+
+WITHHELD = "the reason is not told: store_text = false"
+KEPT = 1 / 3  # of a tolerance: what moved less stays as it was recorded
+
+Bundles = Callable[[Record], Sequence[Attribution]]
+
+
+def names_of(cells: Sequence[Cell]) -> dict[str, str]:
+    """Each cell's name by its id: the parts of the suite, and the model by its role there.
+
+    The role is the name of the model's plugin, without the path or revision that a retrained model changes; numbered
+    where one dataset of the suite has several of that name.
+
+    Raises:
+        AttrimarkError: two cells would share a name.
+    """
+    models: dict[Any, list[Any]] = {}
+    for cell in cells:
+        of_dataset = models.setdefault((cell.variant.dataset, cell.variant.model.name), [])
+        if cell.variant.model not in of_dataset:
+            of_dataset.append(cell.variant.model)
+    names = {}
+    for cell in cells:
+        variant = cell.variant
+        place = models[variant.dataset, variant.model.name].index(variant.model)
+        role = f"{variant.model.name} {place + 1}" if place else variant.model.name
+        parts = [
+            str(variant.dataset),
+            role,
+            variant.chain_name,
+            *_settings(cell),
+            str(cell.method or "the model alone"),
+        ]
+        names[cell.id] = name_of(" × ".join(map(_printable, parts)), variant.seed, cell.replicate)
+    if len(set(names.values())) < len(names):
+        twice = next(name for name in names.values() if list(names.values()).count(name) > 1)
+        raise AttrimarkError(f"two cells are named {twice}: put their matrices into separate suites")
+    return names
+
+
+def matching(names: Mapping[str, str], only: str | None) -> dict[str, str]:
+    """The cells whose name matches the pattern."""
+    return {cell: name for cell, name in names.items() if only is None or fnmatchcase(name, only)}
+
+
+def narrowed(recorded: Recorded, only: str | None) -> Recorded:
+    """Only the cells whose name matches the pattern."""
+    cells = {name: cell for name, cell in recorded.cells.items() if only is None or fnmatchcase(name, only)}
+    return replace(recorded, cells=cells)
+
+
+def primary_of(cells: Sequence[Cell], asked: Sequence[str], earlier: Sequence[str] = ()) -> tuple[str, ...]:
+    """The metrics that gate: those asked for, by name or as tables show them; else the headline of explanations.
+
+    Args:
+        earlier: those that were recorded; where nothing is asked for, they stay, as far as the suite still has them.
+
+    Raises:
+        AttrimarkError: a name is not in the suite, or they are too many.
+    """
+    known = {str(metric): metric for cell in cells for metric in cell.judgements.values()}
+    if unknown := [name for name in asked if name not in {*known, *(each.name for each in known.values())}]:
+        there_are = ", ".join(known)
+        raise AttrimarkError(
+            f'no metric named "{unknown[0]}" (there are: {there_are}){did_you_mean(unknown[0], known)}'
+        )
+    if asked:
+        chosen = [title for title, metric in known.items() if title in asked or metric.name in asked]
+    elif earlier:
+        chosen = [title for title in known if title in earlier]
+    else:
+        chosen = [title for title, each in known.items() if each.headline and not isinstance(each, ModelMetric)]
+    if len(chosen) > MOST_PRIMARY:
+        raise AttrimarkError(
+            f"{len(chosen)} metrics would gate ({', '.join(chosen)}); with more than {MOST_PRIMARY}, a change worth "
+            "knowing is lost among the comparisons: name the primary ones in the suite, or with --primary"
+        )
+    return tuple(chosen)
+
+
+def taken(
+    suite: str,
+    cells: Sequence[Cell],
+    names: Mapping[str, str],
+    records: Mapping[str, Record],
+    bundles: Bundles,
+    *,
+    primary: tuple[str, ...] = (),
+    store_text: bool = True,
+) -> Recorded:
+    """What a run would be recorded as; cells without a record are left out.
+
+    Args:
+        names: of the cells to take.
+        bundles: reads the attributions of a record that has some.
+    """
+    found = {
+        names[cell.id]: _cell(cell, records[cell.id], bundles, store_text)
+        for cell in cells
+        if cell.id in names and cell.id in records
+    }
+    machines = {machine_class(record.machine): dict(record.machine) for record in records.values() if record.machine}
+    return Recorded(suite, primary, found, store_text, machines)
+
+
+def machine_class(machine: Mapping[str, Any]) -> str:
+    """What makes bytes comparable: the system, and the accelerator."""
+    return f"{machine.get('system', 'unknown')}, {machine.get('accelerator') or 'cpu'}"
+
+
+def means_by_group(recorded: Recorded) -> dict[str, dict[str, tuple[float, ...]]]:
+    """For each group and metric the mean over texts of every seed that has values."""
+    found: dict[str, dict[str, dict[int, list[float]]]] = {}
+    for name, cell in recorded.cells.items():
+        for metric in cell.values:
+            known = [value for value in cell.away(metric) if np.isfinite(value)]
+            if known:
+                of_metric = found.setdefault(group_of(name), {}).setdefault(metric, {})
+                of_metric.setdefault(seed_of(name), []).append(float(np.mean(known)))
+    return {
+        group: {metric: tuple(rounded(float(np.mean(each))) for each in seeds.values()) for metric, seeds in of.items()}
+        for group, of in found.items()
+    }
+
+
+def troubles(run: Recorded) -> dict[str, str]:
+    """Cells that are not fit to be recorded, by name, with the reason: what failed, or is not a finite number."""
+    found = {}
+    for name, cell in run.cells.items():
+        if cell.facts.status not in ("ok", "unsupported"):
+            found[name] = f"{cell.facts.status}: {cell.facts.why or 'no reason was given'}"
+        for metric, told in cell.facts.metrics.items():
+            if told.status not in ("ok", "unsupported"):
+                found[name] = f"{metric} is {told.status}"
+    return found
+
+
+def renewed(
+    before: Recorded | None, run: Recorded, reason: str, only: str | None = None
+) -> tuple[Recorded, dict[str, str]]:
+    """The recorded suite after a run, and the cells that changed, with what moved.
+
+    A line is replaced where a number moved by more than a third of its tolerance, so that noise never makes a diff.
+    Cells in trouble leave what was recorded of them. Cells that the run does not know are dropped, unless `only`
+    did not ask for them.
+    """
+    old = dict(before.cells) if before else {}
+    unfit = troubles(run)
+    cells, changed = {}, {}
+    for name in sorted({*old, *run.cells}):
+        asked = only is None or fnmatchcase(name, only)
+        if not asked or name in unfit:
+            cells |= {name: old[name]} if name in old else {}
+        elif name not in run.cells:
+            changed[name] = "no longer in the suite"
+        else:
+            moved = what_moved(old[name], run.cells[name]) if name in old else "new"
+            new = run.cells[name]
+            cells[name] = replace(new, facts=new.facts.model_copy(update={"because": reason})) if moved else old[name]
+            changed |= {name: moved} if moved else {}
+    machines = {**(before.machines if before else {}), **(run.machines if changed else {})}
+    used = {cell.facts.machine for cell in cells.values()}
+    groups = {group_of(name) for name in cells}
+    reseeds = {**(before.reseeds if before else {}), **run.reseeds}
+    kept = replace(
+        run,
+        cells=cells,
+        machines={name: each for name, each in machines.items() if name in used},
+        reseeds={group: each for group, each in reseeds.items() if group in groups},
+    )
+    return kept, changed
+
+
+def is_as_recorded(before: Recorded | None, after: Recorded, changed: Mapping[str, str]) -> bool:
+    """Whether there is nothing to write."""
+    if before is None or changed:
+        return False
+    ruled = ("primary", "store_text", "reseeds")
+    return all(getattr(before, name) == getattr(after, name) for name in ruled)
+
+
+def what_moved(old: RecordedCell, new: RecordedCell) -> str | None:
+    """The first thing that moved by more than a third of its tolerance; None where nothing did."""
+    before, after = old.facts, new.facts
+    for name in ("status", "dataset", "weights", "method", "operator", "texts"):
+        if getattr(before, name) != getattr(after, name):
+            return name
+    for name in sorted({*before.costs, *after.costs}):
+        if name not in before.costs or name not in after.costs:
+            return name
+        if name in LIMITED_BY_MACHINE and before.machine != after.machine:
+            continue
+        allowed = KEPT * tolerance_of(name, after.machine) * before.costs[name]
+        if abs(after.costs[name] - before.costs[name]) > allowed:
+            return name
+    for metric in sorted({*before.metrics, *after.metrics}):
+        one, other = before.metrics.get(metric), after.metrics.get(metric)
+        if one is None or other is None or one.model_copy(update={"median": other.median}) != other:
+            return metric
+        if metric in old.values and old.values[metric].texts != new.values[metric].texts:
+            return metric
+        if metric in old.values and not is_equal(old.values[metric].numbers, new.values[metric].numbers, KEPT):
+            return metric
+    return None
+
+
+def _settings(cell: Cell) -> list[str]:
+    """What a suite says beside its plugins, where it says something else than the default."""
+    variant = cell.variant
+    told = [] if variant.target == "predicted" else [f"target {variant.target}"]
+    told += [] if variant.granularity == "word" else [variant.granularity]
+    told += [] if cell.pooling == "sum" else [f"pooling {cell.pooling}"]
+    told += ["each token"] if cell.each_token else []
+    return told + ([f"operator {cell.operator}"] if cell.operator else [])
+
+
+def _cell(cell: Cell, record: Record, bundles: Bundles, store_text: bool) -> RecordedCell:
+    metrics, values = {}, {}
+    for digest, metric in cell.judgements.items():
+        if digest in record.metric_status:
+            status = record.metric_status[digest][0]
+            measures = [each for each in record.measures if each.metric == digest]
+            told, numbers = _metric(metric, status, measures, record.specs.get("operator"))
+            metrics[str(metric)] = told
+            values |= {str(metric): numbers} if numbers else {}
+    costs = {name: value for name, value in asdict(record.own).items() if name != "seconds"}
+    facts = Facts(
+        because="",
+        costs={name: int(value or 0) for name, value in costs.items()},
+        dataset=_digest(cell.variant.parts["dataset"]),
+        machine=machine_class(record.machine),
+        method=cell.method and cell.method.version,
+        metrics=metrics,
+        operator=record.specs.get("operator"),
+        status=record.status,
+        texts=len(cell.variant.examples) - len(record.left_out) if record.status == "ok" else 0,
+        weights=_digest({name: cell.variant.parts[name] for name in ("training", "labels", "model", "chain", "seed")}),
+        why=record.reason and (record.reason if store_text else WITHHELD),
+    )
+    attributions = bundles(record) if record.bundle else ()
+    return RecordedCell(facts, values, _explanations(attributions) if attributions else None)
+
+
+def _metric(
+    metric: Metric, status: str, measures: Sequence[Measure], home: str | None
+) -> tuple[RecordedMetric, Values | None]:
+    """A metric's entry in a cell's line, and its values.
+
+    Args:
+        home: the operator that the method used itself.
+    """
+    operators = tuple(sorted({each.operator for each in measures}))
+    texts = tuple(dict.fromkeys(each.example for each in measures))
+    rows = {name: place for place, name in enumerate(operators)}
+    columns = {name: place for place, name in enumerate(texts)}
+    numbers = np.full((len(operators), len(texts)), np.nan)
+    for each in measures:
+        if each.value is not None:
+            value = each.value if np.isfinite(each.value) else np.inf
+            numbers[rows[each.operator], columns[each.example]] = value
+    if np.isinf(numbers).any():
+        status = "invalid"
+    scores = away_from(home, operators, numbers)
+    known = scores[np.isfinite(scores)]
+    told = RecordedMetric(
+        version=metric.version,
+        better="higher" if metric.higher_is_better else "lower",
+        status=status,
+        operators=operators,
+        median=rounded(float(np.median(known))) if len(known) else None,
+        texts=len(known),
+    )
+    return told, Values(tuple(map(hashed, texts)), numbers) if measures else None
+
+
+def _explanations(attributions: Sequence[Attribution]) -> Explanations:
+    own = [asdict(each.own) for each in attributions]
+    names = sorted(name for name in own[0] if name != "seconds")
+    spans = [(each.segment, each.start, each.end) for made in attributions for each in made.features]
+    return Explanations(
+        texts=tuple(hashed(each.example.id) for each in attributions),
+        counts=np.array([len(each.features) for each in attributions], dtype=np.int32),
+        scores=np.concatenate([each.scores for each in attributions]).astype(np.float32),
+        spans=np.array(spans, dtype=np.int32).reshape(-1, 3),
+        costs=np.array([[int(each[name] or 0) for name in names] for each in own], dtype=np.int64),
+    )
+
+
+def _digest(parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def _printable(text: str) -> str:
+    """On one line, and without control characters: names stand in files, terminals and patterns."""
+    return "".join(each if each.isprintable() else "�" for each in text)

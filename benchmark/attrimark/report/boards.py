@@ -1,0 +1,57 @@
+"""The leaderboards: scores, scale, costs, and quality against cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrimark.leaderboards.across_tables import told
+from attrimark.leaderboards.board import Leaderboard
+from attrimark.leaderboards.board_grids import grids
+from attrimark.leaderboards.captions import caption, footnotes, has_scores, title
+from attrimark.leaderboards.pareto import pareto
+from attrimark.leaderboards.standings import standings
+
+from .answers import answer, warnings
+from .results import Results
+from .section import Drawing, Section
+
+
+def leaderboards(results: Results) -> Iterator[Section]:
+    """One section, with one for each dataset × model × chain in it, and mean ranks over several."""
+    if results.boards:
+        boards = tuple(_board(board, place) for place, board in enumerate(results.boards, start=1))
+        yield Section("Leaderboards", sections=(*boards, *_together(results)))
+
+
+def _board(board: Leaderboard, place: int) -> Section:
+    said = answer(board)
+    drawings = ()
+    if board.first and has_scores(board):
+        about = (
+            f"{title(board)}: {board.first.title} against the cost of one explanation; the line joins the best choices"
+        )
+        drawings = (Drawing(f"cost-{place}", f"{about} at each cost.", pareto(board, board.first)),)
+    shown = tuple(grids(board, details=False))
+    details = tuple(grids(board, details=True))[len(shown) :]
+    return Section(
+        title(board),
+        answers=(said,) if said else (),
+        warnings=tuple(warnings(board)),
+        sentences=tuple(caption(board)),
+        grids=shown,
+        drawings=drawings,
+        notes=tuple(footnotes(board)),
+        sections=(Section("Differences, p-values and scores by operator", grids=details, folded=True),)
+        if details
+        else (),
+        filtered=True,
+    )
+
+
+def _together(results: Results) -> Iterator[Section]:
+    """Mean ranks, where a dataset has several boards, or there are several datasets."""
+    boards = [board for board in results.boards if board.columns]
+    for found in standings(boards) if boards else ():
+        if len(found.boards) > 1 and found.ranks:
+            name, sentences, tables, notes = told(found)
+            yield Section(name, sentences=tuple(sentences), grids=tuple(tables), notes=tuple(notes), filtered=True)

@@ -1,0 +1,24 @@
+"""Sufficiency and comprehensiveness over rationales of every length, where the suite measures curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrimark.display.characters import printable
+from attrimark.display.curves import curves, drawn
+
+from .results import Results
+from .section import Drawing, Section
+
+
+def rationale_curves(results: Results) -> Iterator[Section]:
+    """One section of figures; none where no metric keeps the points of a curve."""
+    drawings = []
+    for place, each in enumerate(curves(results.cells, results.store), start=1):
+        caption = printable(
+            f"{each.dataset} · {each.model} · {each.chain}: {each.metric} against the rationale's share of the text, "
+            f"by removal operator; {'higher' if each.higher_is_better else 'lower'} is better."
+        )
+        drawings.append(Drawing(f"curve-{place}-{each.metric}", caption, drawn(each)))
+    if drawings:
+        yield Section("Rationales of every length", drawings=tuple(drawings))

@@ -1,0 +1,1 @@
+"""What seeds, strategies and quantizers do to models and explanations."""

@@ -1,0 +1,1 @@
+"""Strategies, quantizers and models compared with each other."""

@@ -1,0 +1,138 @@
+"""What is stored of each network: its metrics' values on every text, and its explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from attrimark_registry.attribution import Attribution, Record
+from attrimark_registry.plugin import Method
+from attrimark_registry.text import Feature
+from jaxtyping import Float
+
+from attrimark.bundle import read_bundle
+from attrimark.matrix import Cell, Variant, by_variant, of_components
+from attrimark.store import Store
+
+ByText = Mapping[str, float]  # by the text's id, "" for all; NaN where the metric does not apply
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One text's scores, averaged over replicates.
+
+    Attributes:
+        explained: the label explained, or the text written.
+        value: the explained value of the whole text; None where no method of that reading asked for it.
+    """
+
+    features: tuple[Feature, ...]
+    scores: Float[np.ndarray, " features"]
+    explained: str
+    value: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A variant with what is known of it.
+
+    Attributes:
+        alone: values of metrics of the model alone, by the metric's display name.
+        judged: values of metrics of explanations, by the method and the metric, averaged over replicates and operators.
+        explanations: by method, then by the text's id.
+        notes: why a method's explanations are missing.
+    """
+
+    variant: Variant
+    alone: Mapping[str, ByText]
+    judged: Mapping[tuple[str, str], ByText]
+    explanations: Mapping[str, Mapping[str, Explanation]]
+    notes: tuple[str, ...] = ()
+
+
+def networks(cells: Iterable[Cell], store: Store) -> dict[Variant, Network]:
+    """The networks of these cells that have any result, in their order."""
+    made = {variant: _network(variant, group, store) for variant, group in by_variant(cells).items()}
+    return {variant: each for variant, each in made.items() if each.alone or each.judged}
+
+
+def label_of(cell: Cell) -> str:
+    """A method as tables name it; with what it removes features by, and how it pools tokens, where a suite says so."""
+    told = [cell.operator or "", "" if cell.pooling == "sum" else cell.pooling, "each token" if cell.each_token else ""]
+    return ", ".join(filter(None, [str(cell.method), *told]))
+
+
+def _network(variant: Variant, cells: Sequence[Cell], store: Store) -> Network:
+    records = store.records(cell.id for cell in cells)
+    alone: dict[str, ByText] = {}
+    judged: dict[tuple[str, str], ByText] = {}
+    explanations: dict[str, dict[str, Explanation]] = {}
+    methods: dict[str, Method] = {}
+    notes: dict[str, None] = {}
+    replicates: dict[str, list[Cell]] = {}
+    for cell in cells:
+        replicates.setdefault("" if cell.method is None else label_of(cell), []).append(cell)
+    for label, group in replicates.items():
+        if of_components(group[0].method):
+            continue
+        found = [records[cell.id] for cell in group if cell.id in records and records[cell.id].status == "ok"]
+        if len(found) < len(group):
+            ended = next((records[cell.id] for cell in group if _went_wrong(records.get(cell.id))), None)
+            notes[f"{label or 'the model alone'}: {ended.reason if ended else 'no result yet'}"] = None
+            continue
+        for digest, metric in group[0].judgements.items():
+            values = _by_text(found, digest)
+            if values and group[0].method is None:
+                alone[str(metric)] = values
+            elif values:
+                judged[label, str(metric)] = values
+        if group[0].method is not None:
+            methods[label] = group[0].method
+            bundles = [read_bundle(store.bundle_path(record.bundle)) for record in found if record.bundle]
+            explanations[label] = _explanations(bundles)
+    return Network(variant, alone, judged, _with_values(explanations, methods), tuple(notes))
+
+
+def _went_wrong(record: Record | None) -> bool:
+    return record is not None and record.status != "ok"
+
+
+def _by_text(records: Sequence[Record], digest: str) -> dict[str, float]:
+    """A metric's mean over replicates and operators; NaN for a text that misses any."""
+    values: dict[str, list[float]] = {}
+    for record in records:
+        for each in record.measures:
+            if each.metric == digest:
+                values.setdefault(each.example, []).append(np.nan if each.value is None else each.value)
+    most = max(map(len, values.values()), default=0)
+    return {text: float(np.mean(told)) if len(told) == most else np.nan for text, told in values.items()}
+
+
+def _explanations(bundles: Sequence[Sequence[Attribution]]) -> dict[str, Explanation]:
+    """The texts that every replicate explains."""
+    tables = [{each.example.id: each for each in bundle} for bundle in bundles]
+    made = {}
+    for text, first in (tables[0] if tables else {}).items():
+        if all(text in table for table in tables):
+            scores = np.stack([table[text].scores for table in tables]).mean(axis=0, dtype=np.float64)
+            made[text] = Explanation(first.features, scores, first.explained, first.value_full)
+    return made
+
+
+def _with_values(
+    explanations: Mapping[str, Mapping[str, Explanation]], methods: Mapping[str, Method]
+) -> dict[str, dict[str, Explanation]]:
+    """Methods that need no value of the whole text are told it by those of the same reading that do."""
+    known: dict[tuple[str, str, str], float] = {}
+    for label, by_text in explanations.items():
+        for text, each in by_text.items():
+            if each.value is not None:
+                known.setdefault((methods[label].reading, text, each.explained), each.value)
+    return {
+        label: {
+            text: replace(each, value=known.get((methods[label].reading, text, each.explained), each.value))
+            for text, each in by_text.items()
+        }
+        for label, by_text in explanations.items()
+    }

@@ -1,0 +1,31 @@
+"""Category lift: how much more of an attribution falls on a kind of word than words drawn blindly would get?"""
+
+from __future__ import annotations
+
+import numpy as np
+from attrimark_registry import Attribution, Example, SpanMetric
+
+from attrimark_plugins.datasets.word_categories import Category
+
+from .category_share import share_and_portion
+
+
+class CategoryLift(SpanMetric):
+    """`category-share` over the share n_c/n that the category's words make of all words.
+
+    1 where the category gets what its number of words would give it; n/n_c where it gets everything. Random scores get
+    1 on average. None for a text without a word of the category.
+
+    Options:
+        category: "number" (with its unit), "identifier", "comparator", "content" or "function".
+    """
+
+    name = "category-lift"
+    bounds = (0.0, np.inf)
+    headline = False
+
+    category: Category
+
+    def compare(self, attribution: Attribution, example: Example) -> float | None:
+        found = share_and_portion(attribution, example, self.category)
+        return found and found[0] / found[1]

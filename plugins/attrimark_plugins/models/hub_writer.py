@@ -1,0 +1,46 @@
+"""A saved causal language model whose explained decision is the text that it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrimark_registry import ModelSource, Writer
+from pydantic import Field
+
+from .hub import _fingerprint
+from .saved_causal import Dtype, loaded
+
+RULE_PROMPT = "Write the rule that a computer can check for this clause of a building code.\nClause: {text}\nRule:\n"
+
+
+class HubWriter(ModelSource):
+    """It writes a continuation of the prompt, and is fine-tuned on references.
+
+    Options:
+        reference: `hf:owner/name@revision`, `path:directory` or `pypi:...`.
+        prompt: holds `{text}` where the text goes.
+        chat: fill the prompt into the tokenizer's chat template.
+        most: how many tokens are written.
+        dtype: as of `mistral`: "bfloat16" halves the memory of linear layers, whose products are then rounded.
+    """
+
+    name = "hub-writer"
+    trained = True
+
+    reference: str
+    prompt: str = RULE_PROMPT
+    chat: bool = False
+    most: int = Field(default=64, ge=1, le=1024)
+    dtype: Dtype = "float32"
+
+    def load(self, labels: Sequence[str], device: str) -> Writer:
+        """The model. It writes, whatever labels there are.
+
+        Raises:
+            AttrimarkError: it cannot be fetched or read, weights are missing, or the prompt does not fit.
+        """
+        network, tokenizer = loaded(self.reference, self.dtype, device)
+        return Writer(network, tokenizer, self.prompt, self.chat, self.most)
+
+    def fingerprint(self) -> str:
+        return _fingerprint(self, self.reference)

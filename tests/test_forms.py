@@ -1,0 +1,184 @@
+"""Every form says the same, can be read back, and lets no name bring markup of its own."""
+
+import csv
+import io
+import json
+import math
+import re
+
+import pytest
+from attrimark.leaderboards.board import Leaderboard
+from attrimark.leaderboards.forms import FORMS, rendered
+from attrimark.leaderboards.latex import LETTERS, as_latex, latex
+from attrimark.leaderboards.tidy import FIELDS, as_csv
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.references.drawn_records import KEPT, LOST, board_of, cells, ended, flat, joined, score_of
+
+EVIL = "a\\b_{c}$%&#~^<script>|\"`'[x]*--é→日本\x1b[31m‮\n\\input{/etc/passwd}"
+
+
+def a_board() -> Leaderboard:
+    methods = {"random": 0.5, "lrp": 0.7, "dig [mask]": 0.3}
+    groups = [
+        [joined(*same) for same in zip(cells(name, flat(mean)), cells(name, flat(mean), metric=LOST), strict=True)]
+        for name, mean in methods.items()
+    ]
+    return board_of(*groups, ended("tuco", "failed", "out of memory"))
+
+
+def evil_board() -> Leaderboard:
+    return board_of(
+        cells("random", flat(0.5), chain=EVIL, dataset=EVIL),
+        cells(EVIL, flat(0.7), chain=EVIL, dataset=EVIL),
+        cells("lrp", lambda *_: math.nan, chain=EVIL, dataset=EVIL),
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_names_every_method_and_what_failed(form):
+    told = rendered([a_board()], form)
+    for word in ("random", "lrp", "tuco", "out of memory"):
+        assert word in told
+
+
+# LaTeX
+
+
+def compiles(text: str) -> None:
+    """What TeX's scanner would stumble over: open groups, specials outside of commands, characters without a glyph."""
+    depth, place, dollars = 0, 0, 0
+    while place < len(text):
+        each = text[place]
+        if each == "\\":
+            command = re.match(r"\\([A-Za-z]+|.)", text[place:], re.DOTALL)
+            assert command
+            place += len(command[0])
+            continue
+        depth += {"{": 1, "}": -1}.get(each, 0)
+        dollars += each == "$"
+        assert depth >= 0
+        assert each not in '#%~"', f"{each!r} at {text[max(0, place - 20) : place + 5]!r}"
+        if each in "^_":
+            assert dollars % 2, f"{each!r} outside of mathematics: {text[max(0, place - 20) : place + 5]!r}"
+        assert each == "\n" or (each.isascii() and each.isprintable()) or each in LETTERS, repr(each)
+        place += 1
+    assert depth == 0
+    assert dollars % 2 == 0
+
+
+def test_a_table_is_made_of_what_booktabs_wants():
+    told = as_latex(a_board())
+    compiles(told)
+    tables = told.split("\n\n")
+    assert len(tables) == 3  # scores, scale, costs
+    for table in tables:
+        assert re.findall(r"\\(\w+rule)", table) == ["toprule", "midrule", "bottomrule"]
+        assert table.startswith("\\begin{table}\n")
+        assert table.endswith("\\end{table}")
+        (columns,) = re.findall(r"\\begin\{tabular\}\{(l?r*)\}", table)
+        rows = [line for line in table.split("\n") if line.endswith("\\\\")]
+        assert all(line.replace("\\&", "").count("&") == len(columns) - 1 for line in rows)
+    assert "12 texts" in tables[0]
+    assert "5 seeds" in tables[0]
+    labels = re.findall(r"\\label\{([a-z0-9:-]+)\}", told)
+    assert len(set(labels)) == 3
+
+
+def test_bold_is_better_and_nothing_else():
+    headline = as_latex(a_board()).split("\n\n")[0]
+    (line,) = (each for each in headline.split("\n") if each.startswith("lrp &"))
+    bold = re.findall(r"\\textbf\{([^&]*)\}", line)
+    assert len(bold) == 1  # by the other metric, lower is better
+    assert bold[0].startswith(f"{score_of(a_board(), 'lrp').away.mean:.3f} $\\pm$")
+    assert "textbf" not in next(each for each in headline.split("\n") if each.startswith("random"))
+
+
+def test_minus_signs_are_minus_signs():
+    told = as_latex(board_of(cells("random", flat(-0.5)), cells("lrp", flat(-0.7))))
+    assert re.search(r"& \$-\$0\.\d{3} \$\\pm\$", told)
+
+
+def test_hostile_names_compile_to_what_they_look_like():
+    told = as_latex(evil_board(), details=True)
+    compiles(told)
+    assert "\\input" not in told
+    assert "\\script" not in told
+    assert "{[}U+65E5{]}" in told
+
+
+@given(st.text(max_size=30))
+def test_any_text_compiles(text):
+    compiles(latex("".join(each if each.isprintable() else "�" for each in text)))
+
+
+# CSV
+
+
+def read(told: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(told), strict=True))
+
+
+def test_a_line_stands_for_each_method_and_metric_and_reads_back():
+    board = a_board()
+    lines = read(as_csv([board]))
+    assert tuple(lines[0]) == FIELDS
+    assert len(lines) == 4 * 2
+    (line,) = (each for each in lines if each["method"] == "lrp" and each["metric"] == "kept")
+    score = score_of(board, "lrp")
+    for name, value in (
+        ("mean", score.away.mean),
+        ("low", score.away.low),
+        ("high", score.away.high),
+        ("difference", score.difference.mean),
+        ("next_seed", score.next_seed),
+        ("effect", score.effect),
+        ("scaled", score.scaled.mean),
+        ("gflops", 2.0),
+    ):
+        assert float(line[name]) == value, name
+    assert (line["verdict"], line["better"], line["front"], line["among_best"]) == ("better", "higher", "true", "true")
+    (failed, _) = (each for each in lines if each["method"] == "tuco")
+    assert (failed["status"], failed["reason"], failed["mean"]) == ("failed", "out of memory", "")
+
+
+def test_no_number_is_an_empty_field():
+    board = board_of(cells("random", flat(0.5), texts=["t0"]), cells("lrp", flat(0.7), texts=["t0"]))
+    told = as_csv([board])
+    assert "nan" not in told.lower()
+    assert {line["low"] for line in read(told)} == {""}
+
+
+def test_a_spreadsheet_takes_no_name_for_a_formula():
+    names = ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)"]
+    board = board_of(*(cells(name, flat(0.5)) for name in names))
+    assert sorted(line["method"] for line in read(as_csv([board]))) == sorted(f"'{name}" for name in names)
+
+
+def test_hostile_names_stay_in_their_field():
+    lines = read(as_csv([evil_board()]))
+    assert len(lines) == 3
+    assert all(each.isprintable() for line in lines for field in line.values() for each in field)
+    assert sum("<script>" in line["method"] for line in lines) == 1
+
+
+def test_boards_share_one_header():
+    assert as_csv([a_board(), evil_board()]).count("dataset,") == 1
+
+
+# JSON
+
+
+def test_json_tells_verdicts_groups_fronts_and_no_nan():
+    board = board_of(cells("random", flat(0.5), texts=["t0"]), cells("lrp", flat(0.7), texts=["t0"]))
+    (plain,) = json.loads(rendered([board], "json"), parse_constant=pytest.fail)
+    (lrp,) = (row for row in plain["rows"] if row["method"] == "lrp")
+    assert lrp["scores"][KEPT.digest]["difference"]["low"] is None
+    (plain,) = json.loads(rendered([a_board()], "json"), parse_constant=pytest.fail)
+    (lrp,) = (row for row in plain["rows"] if row["method"] == "lrp")
+    score = lrp["scores"][KEPT.digest]
+    assert (score["verdict"], score["among_best"]) == ("better", True)
+    assert score["next_seed"] == score_of(a_board(), "lrp").next_seed
+    assert plain["fronts"][KEPT.digest] == ["lrp"]
+    assert plain["unit_of_cost"] == "GFLOP"
