@@ -15,5 +15,9 @@ store = click.option(
     "--store", type=click.Path(path_type=Path), default=Path(".attrimark"), show_default=True,
     help="The folder where results are kept.",
 )  # fmt: skip
+figures = click.option(
+    "--figures", type=click.Path(path_type=Path), help="Write the figures into this folder, as SVG and PNG."
+)
+form = click.option("--format", "format", type=click.Choice(["table", "markdown"]), default="table", show_default=True)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 device = click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Where to run; a GPU where there is one.")

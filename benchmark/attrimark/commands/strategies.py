@@ -14,8 +14,8 @@ from . import options
 @options.suite
 @options.config
 @options.store
-@click.option("--figures", type=click.Path(path_type=Path), help="Write the figures into this folder, as SVG and PNG.")
-@click.option("--format", "format", type=click.Choice(["table", "markdown"]), default="table", show_default=True)
+@options.figures
+@options.form
 @options.as_json
 def command(
     suite: str, config: Path, store: Path, figures: Path | None, format: Literal["table", "markdown"], as_json: bool
