@@ -260,7 +260,7 @@ def test_a_reference_that_does_not_fit_is_left_out(splits, caplog):
     told = [replace(splits.train[0], reference=" good"), replace(splits.train[1], reference=" good" * 300)]
     with caplog.at_level(logging.WARNING, logger="attrimark.training"):
         assert len(gold_rows(writer, told)) == 1
-    assert "with its reference" in caplog.text
+    assert "with its continuation" in caplog.text
 
 
 def test_bfloat16_rounds_products_and_neither_weights_nor_outputs(model, splits):

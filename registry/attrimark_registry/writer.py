@@ -78,7 +78,11 @@ class Writer(Model):
     def _aimed(self, row: Encoded, ids: Sequence[int]) -> Encoded:
         if not ids:
             raise Unsupported(f"example {row.example.id}: the continuation is empty, so nothing is there to explain")
-        self._fits(len(row) + len(ids))
+        if len(row) + len(ids) > self.longest:
+            raise Unsupported(
+                f"example {row.example.id}: with its continuation, it has {len(row) + len(ids)} tokens and the model "
+                f"takes {self.longest}: shorten or split it"
+            )
         return row.aimed_at(Target(tuple(range(len(ids))), tuple(ids)))
 
     def pieces(self, ids: Sequence[int]) -> tuple[str, ...]:
