@@ -6,17 +6,20 @@ import re
 import numpy as np
 import pytest
 from attrimark.bundle import read_bundle, write_bundle
+from attrimark.prepare import prepare
 from attrimark_plugins.datasets.code_compliance import CodeCompliance, example_of, restatements
-from attrimark_plugins.datasets.regulations import BASIC, FAMILIES, Requirement, clause_of, first
+from attrimark_plugins.datasets.regulation_vocabulary import BASIC, FAMILIES
+from attrimark_plugins.datasets.regulations import Requirement, clause_of, first
 from attrimark_plugins.datasets.text_file import TextFile
 from attrimark_plugins.datasets.word_categories import CATEGORIES, categories_of, word_categories
 from attrimark_plugins.metrics.category_lift import CategoryLift
 from attrimark_plugins.metrics.category_share import CategoryShare
+from attrimark_plugins.models.hub_writer import HubWriter
 from attrimark_plugins.models.rule_writer_tiny import RuleWriterTiny
 from attrimark_plugins.models.tiny import TinyWriter
 from attrimark_plugins.strategies.full import Full
 from attrimark_plugins.strategies.training import gold_rows
-from attrimark_registry import Attribution, AttrimarkError, Example, Span, Target, Unsupported, features_of
+from attrimark_registry import Attribution, AttrimarkError, Example, Span, Target, features_of
 from attrimark_registry.text import with_parents
 
 RULE = re.compile(
@@ -232,6 +235,20 @@ def test_an_examples_own_categories_come_before_the_patterns():
     assert CategoryShare(category="content").compare(explained(example, [3, 1]), example) is None
 
 
+def test_deciding_and_idle_words_make_up_a_category():
+    spans = (Span(0, 6, 7, "rationale", decides=(0, 1)),)
+    example = Example("1", ("doors 5 and 12 walls",), reference="5", spans=spans)
+    one = explained(example, [1, 6, 1, -2, 0])
+    told = {words: CategoryShare(category="number", words=words) for words in ("all", "deciding", "idle")}
+    assert {words: metric.compare(one, example) for words, metric in told.items()} == pytest.approx(
+        {"all": 0.8, "deciding": 0.6, "idle": 0.2}
+    )
+    assert CategoryLift(category="number", words="deciding").compare(one, example) == pytest.approx(3)
+    unknown = Example("1", example.segments)
+    judged = [metric.compare(explained(unknown, one.scores), unknown) for metric in told.values()]
+    assert judged == [pytest.approx(0.8), None, None]
+
+
 # Models that write rules
 
 
@@ -269,11 +286,29 @@ def test_training_a_writer_teaches_it_to_stop(splits):
     assert tuned.generate([tuned.encode(each) for each in told[:2]], 12) == ["good", "dull"]
 
 
-def test_nothing_written_is_nothing_to_explain(splits):
-    writer = TinyWriter(layers=1, width=32, heads=4, positions=512, prompt="{text}\n").load((), "cpu")
-    silent = [Example(str(place), (text,), reference="") for place, text in enumerate(("good", "dull"))]
-    with pytest.raises(Unsupported, match="empty"):
-        writer.decide([writer.encode(silent[0])], "gold")
+def test_where_nothing_is_written_the_clause_is_left_out_with_the_reason(splits):
+    writer = TinyWriter(layers=1, width=32, heads=4, positions=512).load((), "cpu")
+    silenced, *others = splits.test[:4]
+    (row,) = writer.decide([writer.encode(silenced)])
+    # what it would begin with now ends the text
+    writer.tokenizer.eos_token = writer.tokenizer.convert_ids_to_tokens(row.target.ids[0])
+    prepared = prepare(writer, [silenced, *others], "predicted", "word")
+    assert "the continuation is empty" in prepared.left_out[silenced.id]
+    assert len(prepared.rows) + len(prepared.left_out) == 4
+    no_rule = Example("none", silenced.segments)
+    assert "there is no reference" in prepare(writer, [no_rule], "gold", "word").left_out["none"]
+
+
+def test_a_saved_model_writes_what_it_wrote_before(tmp_path):
+    writer = TinyWriter(positions=512, prompt="Rule of {text}\n", most=5).load((), "cpu")
+    writer.network.save_pretrained(tmp_path)
+    writer.tokenizer.save_pretrained(tmp_path)
+    source = HubWriter(reference=f"path:{tmp_path}", prompt="Rule of {text}\n", most=5)
+    read = source.load(("its", "labels"), "cpu")
+    assert read.labels == ()
+    rows = [each.decide([each.encode(Example("1", ("a stair",)))])[0] for each in (writer, read)]
+    assert rows[0].target == rows[1].target
+    assert source.fingerprint() != source.model_copy(update={"most": 6}).fingerprint()
 
 
 # Your own clauses

@@ -55,7 +55,7 @@ def word_categories(text: str) -> tuple[Category, ...]:
     """
     found: list[tuple[Category, re.Match[str]]] = []
     for category, pattern in _PATTERNS:
-        found += [(category, match) for match in pattern.finditer(text)]
+        found.extend((category, match) for match in pattern.finditer(text))
     return tuple(_category(word, found) for word in re.finditer(r"\S+", text))
 
 

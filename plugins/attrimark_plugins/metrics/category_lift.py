@@ -7,7 +7,7 @@ from attrimark_registry import Attribution, Example, SpanMetric
 
 from attrimark_plugins.datasets.word_categories import Category
 
-from .category_share import share_and_portion
+from .category_share import Words, share_and_portion
 
 
 class CategoryLift(SpanMetric):
@@ -18,6 +18,7 @@ class CategoryLift(SpanMetric):
 
     Options:
         category: "number" (with its unit), "identifier", "comparator", "content" or "function".
+        words: as of `category-share`.
     """
 
     name = "category-lift"
@@ -25,7 +26,8 @@ class CategoryLift(SpanMetric):
     headline = False
 
     category: Category
+    words: Words = "all"
 
     def compare(self, attribution: Attribution, example: Example) -> float | None:
-        found = share_and_portion(attribution, example, self.category)
+        found = share_and_portion(attribution, example, self.category, self.words)
         return found and found[0] / found[1]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from attrimark_registry import Attribution, Example, SpanMetric, shares
 
 from attrimark_plugins.datasets.word_categories import Category, categories_of
+
+Words = Literal["all", "deciding", "idle"]
 
 
 class CategoryShare(SpanMetric):
@@ -16,21 +20,35 @@ class CategoryShare(SpanMetric):
 
     Options:
         category: "number" (with its unit), "identifier", "comparator", "content" or "function".
+        words: only those that decide the reference, which spans of kind "rationale" mark, or only those that do not.
     """
 
     name = "category-share"
     headline = False
 
     category: Category
+    words: Words = "all"
 
     def compare(self, attribution: Attribution, example: Example) -> float | None:
-        found = share_and_portion(attribution, example, self.category)
+        found = share_and_portion(attribution, example, self.category, self.words)
         return found and found[0]
 
 
-def share_and_portion(attribution: Attribution, example: Example, category: Category) -> tuple[float, float] | None:
-    """The part of the attribution, and the part of the features, that a category has; None where it has no feature."""
-    inside = np.array([each == category for each in categories_of(attribution.features, example)], dtype=bool)
+def share_and_portion(
+    attribution: Attribution, example: Example, category: Category, words: Words
+) -> tuple[float, float] | None:
+    """The part of the attribution, and the part of the features, that a category has; None where it has no feature.
+
+    None, too, where only some words are wanted and the example does not say which words decide.
+    """
+    features = attribution.features
+    inside = np.array([each == category for each in categories_of(features, example)], dtype=bool)
+    if words != "all":
+        spans = [span for span in example.spans if span.kind == "rationale"]
+        decide = [any(each.overlap(span.segment, span.start, span.end) for span in spans) for each in features]
+        inside &= np.array(decide) == (words == "deciding")
+        if not spans:
+            return None
     if not inside.any():
         return None
     return min(float(shares(attribution.scores)[inside].sum()), 1.0), float(inside.mean())

@@ -53,7 +53,7 @@ class RuleWriterTiny(ModelSource):
     name = "rule-writer-tiny"
     trained = True  # it writes, if no rules
 
-    size: Literal["s", "m", "l"] = "m"
+    size: Literal["s", "m", "l"]
     seed: Seed = 0
     texts: int = Field(default=16_000, ge=1, le=100_000)
     epochs: int = Field(default=1, ge=1)
