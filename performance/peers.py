@@ -39,7 +39,7 @@ class HandBatched:
             return torch.cat([self._values(some > 0) for some in indicators.split(self.size)])
 
     def of_coalitions(self, coalitions: np.ndarray) -> np.ndarray:
-        """The same for shapiq, in its types."""
+        """The same for shapiq and shap, in their types."""
         return self(torch.from_numpy(np.atleast_2d(coalitions))).cpu().double().numpy()
 
     def _values(self, keep: Tensor) -> Tensor:
@@ -68,6 +68,9 @@ class HandBatched:
     def _count(self, real: Tensor) -> None:
         self.rows += len(real)
         self.tokens += int(real.sum())
+
+
+Explain = Callable[[HandBatched, int], np.ndarray]  # the scores of so many features of a set function
 
 
 def ablated(value: HandBatched, features: int) -> np.ndarray:
@@ -99,6 +102,17 @@ def sampled_by_shapiq(value: HandBatched, features: int, permutations: int, seed
         budget, value.of_coalitions, batch_size=orders_a_batch
     )
     return found.get_n_order_values(1)
+
+
+def paired_by_shap(value: HandBatched, features: int, pairs: int, seed: int) -> np.ndarray:
+    """shap's `Permutation` explainer of the indicator vector: random orders, each forwards and backwards."""
+    from shap.explainers import Permutation
+    from shap.maskers import Independent
+
+    absent, whole = np.zeros((1, features)), np.ones((1, features))
+    explainer = Permutation(value.of_coalitions, Independent(absent, max_samples=1), seed=seed)
+    asked = pairs * (2 * features + 1)
+    return explainer(whole, max_evals=asked, batch_size=value.size, silent=True).values[0]
 
 
 def documented(model: PromptClassifier, row: Encoded, permutations: int | None, rng: np.random.Generator) -> np.ndarray:

@@ -4,11 +4,11 @@
     python performance/subset_evaluation.py --device cuda    on a GPU, with a 7B network in NF4
     python performance/subset_evaluation.py --write          the results into docs/performance.md
 
-The work is leave-one-out and Shapley sampling by five orders, on film reviews, one at a time: with SmolLM2 in
-Videneeva's prompt, with a frozen MiniLM under a trained head. First the scores must be equal (to 1e-4), then times are
-taken in turns and their medians compared. Captum's and shapiq's value function is written by hand as well as we can
-(`peers.HandBatched`) and takes the batch size that is best here. shap is left out: its explainers evaluate other
-subsets than these.
+The work is leave-one-out, Shapley sampling by five orders, and by three orders with their reverses, as shap draws
+them; on film reviews, one at a time: with SmolLM2 in Videneeva's prompt, with a frozen MiniLM under a trained head.
+First the scores must be equal (to 1e-4), then times are taken in turns and their medians compared. The value function
+of Captum, shapiq and shap is written by hand as well as we can (`peers.HandBatched`) and takes the batch size that is
+best here.
 
 On a GPU a network of Mistral-7B's shape with random weights (which decide no time) is quantized to NF4 and measured
 too. That part says "not run" where there is none.
@@ -35,6 +35,7 @@ from attrimark.evaluator import Answer, Question, SubsetEvaluator
 from attrimark_plugins.datasets.rated_snippets import RatedSnippets
 from attrimark_plugins.methods.integrated_gradients import IntegratedGradients
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
+from attrimark_plugins.methods.shapley_antithetic import ShapleyAntithetic
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling
 from attrimark_plugins.models.hub import SENTIMENT_PROMPT
 from attrimark_plugins.models.minilm import Minilm
@@ -47,12 +48,12 @@ from interleaved import Timing, timed_in_turns
 from tabulate import tabulate
 
 REPORT = Path(__file__).parents[1] / "docs" / "performance.md"
-VERSIONS = ("attrimark", "torch", "transformers", "captum", "shapiq")
+VERSIONS = ("attrimark", "torch", "transformers", "captum", "shapiq", "shap")
 SIZES = {"cpu": (4, 8, 16, 32), "cuda": (16, 32, 64, 128, 256)}  # batches tried by hand
-ORDERS = 5
+ORDERS, PAIRS = 5, 3
 TOLERANCE = {"cpu": 1e-4, "cuda": 1e-3}
 OURS, BATCHED, DOCUMENTED = "attrimark", "Captum, batched by hand", "Captum LLMAttribution"
-SHAPIQ = "shapiq, batched by hand"
+SHAPIQ, SHAP = "shapiq, batched by hand", "shap, batched by hand"
 
 HEAD = """# Performance
 
@@ -137,12 +138,11 @@ def in_prompt(model: Any, examples: Sequence[Example], count: int) -> list[Encod
 
 
 def compared(model: Model, rows: Sequence[Encoded], rounds: int) -> Iterator[str]:
-    """Leave-one-out and Shapley sampling, each as a table."""
+    """Each piece of work as a table."""
     size = best_size(model, rows[0])
-    for work, permutations in (("Leave-one-out", None), (f"Shapley sampling by {ORDERS} orders", ORDERS)):
-        ways = ways_of(model, permutations, size)
+    for work, ways in works(model, size).items():
         results = {name: [way(row) for row in rows] for name, way in ways.items()}
-        apart = differences(model, rows, permutations, results)
+        apart = differences(model, rows, results)
         if max(apart.values()) > TOLERANCE[model.device.type]:
             raise SystemExit(f"{work}: scores differ by {apart}")
         loops = {name: lambda way=way: [way(row) for row in rows] for name, way in ways.items()}
@@ -158,7 +158,7 @@ def compared(model: Model, rows: Sequence[Encoded], rounds: int) -> Iterator[str
 def best_size(model: Model, row: Encoded) -> int:
     """The batch by hand with which Captum's leave-one-out takes the least time."""
     sizes = SIZES[model.device.type]
-    loops = {str(size): lambda size=size: batched(model, row, None, size) for size in sizes}
+    loops = {str(size): lambda size=size: by_hand(peers.ablated, model, row, size) for size in sizes}
     timings = timed_in_turns(loops, 4, partial(wait, model.device))
     return min(sizes, key=lambda size: timings[str(size)].seconds)
 
@@ -166,32 +166,44 @@ def best_size(model: Model, row: Encoded) -> int:
 # The ways
 
 
-def ways_of(model: Model, permutations: int | None, size: int) -> dict[str, Way]:
-    """Ours first.
+def works(model: Model, size: int) -> Mapping[str, Mapping[str, Way]]:
+    """Each piece of work in all the ways that do it, ours first.
 
     Args:
-        permutations: of Shapley sampling; None for leave-one-out.
+        size: of the batches by hand.
     """
     evaluator = SubsetEvaluator(model)
-    ways: dict[str, Way] = {
-        OURS: lambda row: ours(evaluator, row, permutations),
-        BATCHED: lambda row: batched(model, row, permutations, size),
+
+    def hand(explain: peers.Explain) -> Way:
+        return lambda row: by_hand(explain, model, row, size)
+
+    left_out: dict[str, Way] = {
+        OURS: lambda row: ours(evaluator, row, LeaveOneOut()),
+        BATCHED: hand(peers.ablated),
     }
-    if permutations:
-        ways[SHAPIQ] = lambda row: batched_for_shapiq(model, row, permutations, size)
+    sampled: dict[str, Way] = {
+        OURS: lambda row: ours(evaluator, row, ShapleySampling(permutations=ORDERS)),
+        BATCHED: hand(lambda value, count: peers.sampled(value, count, ORDERS, draws())),
+        SHAPIQ: hand(lambda value, count: peers.sampled_by_shapiq(value, count, ORDERS, seed=0)),
+    }
+    paired: dict[str, Way] = {
+        OURS: lambda row: ours(evaluator, row, ShapleyAntithetic(budget=PAIRS * 2 * (len(row.features) - 1) + 2)),
+        SHAP: hand(lambda value, count: peers.paired_by_shap(value, count, PAIRS, seed=0)),
+    }
     if isinstance(model, PromptClassifier):
-        ways[DOCUMENTED] = lambda row: Explained(peers.documented(model, row, permutations, draws()))
-    return ways
+        left_out[DOCUMENTED] = lambda row: Explained(peers.documented(model, row, None, draws()))
+        sampled[DOCUMENTED] = lambda row: Explained(peers.documented(model, row, ORDERS, draws()))
+    return {
+        "Leave-one-out": left_out,
+        f"Shapley sampling by {ORDERS} orders": sampled,
+        f"Shapley sampling by {PAIRS} orders and their reverses": paired,
+    }
 
 
-def ours(
-    evaluator: SubsetEvaluator, row: Encoded, permutations: int | None, reading: Reading = "log-odds"
-) -> Explained:
+def ours(evaluator: SubsetEvaluator, row: Encoded, method: SubsetMethod, reading: Reading = "log-odds") -> Explained:
     evaluator.forget()
-    answer = asked(
-        evaluator, row, ShapleySampling(permutations=permutations) if permutations else LeaveOneOut(), reading
-    )
-    assert answer.scores is not None  # neither method refuses
+    answer = asked(evaluator, row, method, reading)
+    assert answer.scores is not None  # none of these methods refuses
     return Explained(answer.scores.values, answer.own.forwards, answer.own.tokens)
 
 
@@ -200,35 +212,27 @@ def asked(evaluator: SubsetEvaluator, row: Encoded, method: SubsetMethod, readin
     return evaluator.explore([Question(row, evaluator.model.default_operator, reading, exploration)])[0]
 
 
-def batched(model: Model, row: Encoded, permutations: int | None, size: int) -> Explained:
-    value, count = peers.HandBatched(model, row, size), len(row.features)
-    scores = peers.sampled(value, count, permutations, draws()) if permutations else peers.ablated(value, count)
-    return Explained(scores, value.rows, value.tokens)
-
-
-def batched_for_shapiq(model: Model, row: Encoded, permutations: int, size: int) -> Explained:
+def by_hand(explain: peers.Explain, model: Model, row: Encoded, size: int) -> Explained:
     value = peers.HandBatched(model, row, size)
-    scores = peers.sampled_by_shapiq(value, len(row.features), permutations, seed=0)
-    return Explained(scores, value.rows, value.tokens)
+    return Explained(explain(value, len(row.features)), value.rows, value.tokens)
 
 
-def differences(
-    model: Model, rows: Sequence[Encoded], permutations: int | None, results: Mapping[str, Sequence[Explained]]
-) -> dict[str, float]:
+def differences(model: Model, rows: Sequence[Encoded], results: Mapping[str, Sequence[Explained]]) -> dict[str, float]:
     """The largest difference of others' scores from ours, where both do the same.
 
-    shapiq draws its own orders: what must agree is the sum of the scores, which no order changes. `LLMAttribution`
-    explains the answer's log-probability, and is compared with ours of the same where one word is left out; when it
-    cuts all words out of the text, the prompt's ":" and "." become one token, and its Shapley values other ones.
+    shapiq and shap draw their own orders: what must agree is the sum of the scores, which no order changes.
+    `LLMAttribution` explains the answer's log-probability, and is compared with ours of the same where one word is
+    left out; when it cuts all words out of the text, the prompt's ":" and "." become one token, and its Shapley values
+    other ones.
     """
     theirs = {name: [each.scores for each in found] for name, found in results.items()}
     mine = theirs.pop(OURS)
-    apart = {BATCHED: _apart(mine, theirs[BATCHED])}
-    if SHAPIQ in theirs:
-        apart[f"{SHAPIQ} (sums)"] = _apart([scores.sum() for scores in mine], [each.sum() for each in theirs[SHAPIQ]])
-    if DOCUMENTED in theirs and not permutations:
+    apart = {BATCHED: _apart(mine, theirs[BATCHED])} if BATCHED in theirs else {}
+    for name in {SHAPIQ, SHAP} & theirs.keys():
+        apart[f"{name} (sums)"] = _apart([scores.sum() for scores in mine], [each.sum() for each in theirs[name]])
+    if DOCUMENTED in theirs and SHAPIQ not in theirs:
         evaluator = SubsetEvaluator(model)
-        logits = [ours(evaluator, row, None, "logit").scores for row in rows]
+        logits = [ours(evaluator, row, LeaveOneOut(), "logit").scores for row in rows]
         apart[DOCUMENTED] = _apart(logits, theirs[DOCUMENTED])
     return apart
 
@@ -305,18 +309,31 @@ def share_of_peak(model: Model, row: Encoded) -> str:
     )
 
 
-def gradients_held(model: Model, example: Example, tokens: int = 128, steps: int = 50) -> str:
-    """What integrated gradients hold at most, weights included, for a row of at least so many tokens."""
+def gradients_held(model: Model, example: Example, tokens: int = 128, steps: int = 50, allowed: float = 8) -> str:
+    """What integrated gradients hold at most, weights included, for a row of at least so many tokens.
+
+    Args:
+        allowed: GiB; a larger GPU is made to refuse more, so that passes shrink as they do on one of that size.
+    """
     words = cycle(example.text.split())
     row, text = model.encode(example), next(words)
     while len(row) < tokens:
         text += f" {next(words)}"
         row = model.encode(Example("long", (text,)))
     batch = model.collate(model.decide([row]))
+    torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(model.device)
-    IntegratedGradients(steps=steps).attribute(model, batch, [draws()])
+    all_there_is = torch.cuda.get_device_properties(model.device).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, allowed * 2**30 / all_there_is), model.device)
+    try:
+        IntegratedGradients(steps=steps).attribute(model, batch, [draws()])
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0, model.device)
     most = torch.cuda.max_memory_allocated(model.device)
-    return f"Integrated gradients, {steps} steps, {len(row)} tokens: {most / 2**30:.2f} GiB at most, weights included."
+    return (
+        f"Integrated gradients, {steps} steps, {len(row)} tokens, where {allowed:g} GiB are allowed: "
+        f"{most / 2**30:.2f} GiB at most, weights included."
+    )
 
 
 if __name__ == "__main__":

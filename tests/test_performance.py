@@ -8,6 +8,7 @@ import pytest
 import torch
 from attrimark.evaluator import Question, SubsetEvaluator
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
+from attrimark_plugins.methods.shapley_antithetic import ShapleyAntithetic
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
 from attrimark_registry import Example
@@ -29,6 +30,7 @@ def performance(monkeypatch):
 ONE_TOKEN = {"negative": " dull", "positive": " film"}
 
 
+@pytest.mark.filterwarnings("ignore:The set_.* function:PendingDeprecationWarning")  # shap, when it is imported
 @pytest.mark.parametrize("source", [TinyCausal(answers=ONE_TOKEN), TinyEncoder()], ids=["causal", "encoder"])
 @pytest.mark.parametrize("size", [1, 3, 100])
 def test_batches_by_hand_give_our_numbers(source, size):
@@ -48,6 +50,12 @@ def test_batches_by_hand_give_our_numbers(source, size):
         np.testing.assert_allclose(peers.ablated(value, count), left_out.scores.values, atol=1e-5)
         assert value.rows == count + 1 == left_out.own.subsets
         np.testing.assert_allclose(peers.sampled(value, count, 3, draws()), sampled.scores.values, atol=1e-5)
+        pairs = ShapleyAntithetic(budget=3 * 2 * (count - 1) + 2)
+        (in_pairs,) = SubsetEvaluator(model).explore(
+            [Question(row, model.default_operator, "log-odds", pairs.explore(row.features, draws()))]
+        )
+        by_shap = peers.paired_by_shap(value, count, 3, seed=0)
+        np.testing.assert_allclose(by_shap.sum(), in_pairs.scores.values.sum(), atol=1e-5)
         by_shapiq = peers.sampled_by_shapiq(value, count, 3, seed=0)
         np.testing.assert_allclose(by_shapiq.sum(), sampled.scores.values.sum(), atol=1e-5)
 
