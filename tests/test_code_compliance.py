@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from attrimark.attribute import attribute
 from attrimark.bundle import read_bundle, write_bundle
 from attrimark.prepare import prepare
 from attrimark_plugins.datasets.code_compliance import CodeCompliance, example_of, restatements
@@ -12,8 +13,11 @@ from attrimark_plugins.datasets.regulation_vocabulary import BASIC, FAMILIES
 from attrimark_plugins.datasets.regulations import Requirement, clause_of, first
 from attrimark_plugins.datasets.text_file import TextFile
 from attrimark_plugins.datasets.word_categories import CATEGORIES, categories_of, word_categories
+from attrimark_plugins.methods.leave_one_out import LeaveOneOut
+from attrimark_plugins.methods.random import Random
 from attrimark_plugins.metrics.category_lift import CategoryLift
 from attrimark_plugins.metrics.category_share import CategoryShare
+from attrimark_plugins.metrics.evidence_lift import EvidenceLift
 from attrimark_plugins.models.hub_writer import HubWriter
 from attrimark_plugins.models.rule_writer_tiny import RuleWriterTiny
 from attrimark_plugins.models.tiny import TinyWriter
@@ -251,6 +255,8 @@ def test_deciding_and_idle_words_make_up_a_category():
 
 # Models that write rules
 
+DECIDING = ("number", "identifier", "comparator", "content")
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
@@ -284,6 +290,26 @@ def test_training_a_writer_teaches_it_to_stop(splits):
     assert writer.decide([writer.encode(told[0])], "gold")[0].target.ids == rows[0].target.ids[:-1]
     (tuned,) = Full(epochs=12, learning_rate=1e-2, batch_size=8).fine_tune(writer, told, [0])
     assert tuned.generate([tuned.encode(each) for each in told[:2]], 12) == ["good", "dull"]
+
+
+def test_a_trained_writer_looks_at_the_words_that_decide_and_random_scores_do_not(cache):
+    splits = CodeCompliance(families=("count",), distractors=1, train=1500, validation=0, test=30).load()
+    source = RuleWriterTiny(size="s", texts=2400, epochs=2)
+    full = Full(epochs=6, learning_rate=4e-3, batch_size=32)
+    (writer,) = full.fine_tune(source.load((), "cpu"), splits.train, [0])
+    with writer.active():
+        prepared = prepare(writer, splits.test, "gold", "word")
+        found, drawn = (
+            {each: mean_lift(attribute(prepared, method, each_token=True).explained, each) for each in DECIDING}
+            for method in (LeaveOneOut(), Random())
+        )
+    assert min(found.values()) > 1.5
+    assert list(drawn.values()) == pytest.approx([1] * len(DECIDING), abs=0.4)
+
+
+def mean_lift(explained, category):
+    lifts = [EvidenceLift(category=category).compare(made, made.example) for made in explained]
+    return np.mean([lift for lift in lifts if lift is not None])
 
 
 def test_where_nothing_is_written_the_clause_is_left_out_with_the_reason(splits):

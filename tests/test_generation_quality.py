@@ -16,7 +16,9 @@ from attrimark_plugins.metrics import written_texts
 from attrimark_plugins.metrics.codebertscore import CodeBertScore, greedy_matching, harmonic_mean
 from attrimark_plugins.metrics.edit_similarity import EditSimilarity, levenshtein
 from attrimark_plugins.metrics.embedding_similarity import EmbeddingSimilarity
-from attrimark_plugins.metrics.evidence_precision import EvidencePrecision, characters_written
+from attrimark_plugins.metrics.evidence_lift import EvidenceLift
+from attrimark_plugins.metrics.evidence_of_tokens import characters_written
+from attrimark_plugins.metrics.evidence_precision import EvidencePrecision
 from attrimark_plugins.metrics.exact_match import ExactMatch
 from attrimark_plugins.metrics.text_encoder import TextEncoder
 from attrimark_plugins.models.hub import quiet
@@ -319,12 +321,12 @@ def test_tokens_find_their_characters_in_the_reference(written, expected):
     assert characters_written(written, "ab c") == expected
 
 
-def test_without_tokens_reference_or_known_evidence_there_is_no_precision():
+def test_without_tokens_reference_or_known_evidence_there_is_no_number():
     made = of_tokens(("width", " >=", " 900"), [one_hot(5)] * 3)
-    metric = EvidencePrecision()
-    assert metric.compare(replace(made, by_token=None, written=()), EXAMPLE) is None
-    assert metric.compare(made, replace(EXAMPLE, reference=None)) is None
-    assert metric.compare(made, replace(EXAMPLE, spans=SPANS[2:])) is None
+    for metric in (EvidencePrecision(), EvidenceLift()):
+        assert metric.compare(replace(made, by_token=None, written=()), EXAMPLE) is None
+        assert metric.compare(made, replace(EXAMPLE, reference=None)) is None
+        assert metric.compare(made, replace(EXAMPLE, spans=SPANS[2:])) is None
 
 
 def test_evidence_precision_of_a_constant_explanation_is_that_of_random_orders():
@@ -340,6 +342,22 @@ def test_evidence_precision_of_a_constant_explanation_is_that_of_random_orders()
 def test_evidence_precision_conforms(check):
     spans = (Span(0, 2, 10, "rationale", decides=(0, 2)), Span(0, 19, 23, "rationale", decides=(2, 4)))
     check(EvidencePrecision(), replace(MARKED, reference="good", spans=spans))
+
+
+def test_evidence_lift_is_the_share_of_the_deciding_words_over_what_their_number_gives_them():
+    # nothing is known to decide "width"; all on the two of seven words for ">="; a quarter on the one for "900"
+    by_token = [[3, -1, 0, 0, 0, 0, 0], [0, 0, 0, 2, -2, 0, 0], [1, 1, 1, 0, 0, -1, 0]]
+    attribution = of_tokens(("width", " >=", " 900"), by_token)
+    assert EvidenceLift().compare(attribution, EXAMPLE) == pytest.approx((7 / 2 + 0.25 * 7) / 2)
+    assert EvidenceLift(category="number").compare(attribution, EXAMPLE) == pytest.approx(0.25 * 7)
+    assert EvidenceLift(category="identifier").compare(attribution, EXAMPLE) is None
+
+
+def test_evidence_lift_of_random_scores_is_1_on_average():
+    rng = np.random.default_rng(0)
+    drawn = [of_tokens(("width", " >=", " 900"), rng.standard_normal((3, 7))) for _ in range(3000)]
+    for metric in (EvidenceLift(), EvidenceLift(category="number")):
+        assert np.mean([metric.compare(each, EXAMPLE) for each in drawn]) == pytest.approx(1, abs=0.05)
 
 
 def test_explanations_of_each_token_are_judged_as_they_were_made(writer):

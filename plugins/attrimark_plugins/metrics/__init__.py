@@ -17,6 +17,7 @@ from .edit_similarity import EditSimilarity
 from .effective_features import EffectiveFeatures
 from .embedding_change import EmbeddingChange
 from .embedding_similarity import EmbeddingSimilarity
+from .evidence_lift import EvidenceLift
 from .evidence_precision import EvidencePrecision
 from .exact_match import ExactMatch
 from .faithfulness_auc import FaithfulnessAuc
@@ -58,6 +59,7 @@ def register_metrics() -> list[type[Metric]]:
         DatamodelingScore,
         RationaleAgreement,
         AveragePrecision,
+        EvidenceLift,
         EvidencePrecision,
         LexiconAgreement,
         FocusEntropy,
