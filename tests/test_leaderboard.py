@@ -16,6 +16,7 @@ from attrimark_registry import AttrimarkError
 from tests.references.drawn_records import (
     ACCURACY,
     AGREEMENT,
+    DESCRIBED,
     KEPT,
     LOST,
     METRICS,
@@ -60,6 +61,27 @@ def test_the_verdict_knows_the_better_direction():
         assert tuple(score_of(board, method, metric).verdict for method in ("above", "below")) == expected
         best_first = ["above", "random", "below"] if metric is KEPT else ["below", "random", "above"]
         assert [row.method for row in board.rows] == best_first
+
+
+def test_by_a_metric_that_describes_nobody_is_better():
+    board = board_of(
+        cells("random", flat(0.5), metric=DESCRIBED),
+        cells("above", flat(0.7), metric=DESCRIBED),
+        cells("below", flat(0.3), metric=DESCRIBED),
+    )
+    scores = {method: score_of(board, method, DESCRIBED) for method in ("random", "above", "below")}
+    assert [score.verdict for score in scores.values()] == ["–", "higher", "lower"]
+    assert scores["above"].effect > 0 > scores["below"].effect
+    assert {score.among_best for score in scores.values()} == {score.scaled for score in scores.values()} == {None}
+    (column,) = board.columns
+    assert (board.first, column.scale, column.not_measurable, column.random_over_best) == (None, None, (), {})
+    told = as_text(board)
+    assert re.search(r"above +0\.7\d* ±\S+> ", told)
+    assert re.search(r"below +0\.3\d* ±\S+< ", told)
+    assert not any(each in told for each in ("↑", "↓", "From random (0)"))
+    assert "neither is better" in told
+    for written in (as_markdown(board), as_html(board), as_json(board)):
+        assert written
 
 
 def test_what_cannot_be_told_from_random_is_a_tie():

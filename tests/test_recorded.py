@@ -367,6 +367,13 @@ def test_headline_metrics_of_explanations_gate_unless_others_are_named(cells):
         primary_of(cells, ("suficiency",))
 
 
+def test_a_metric_that_only_describes_cannot_gate(cells, monkeypatch):
+    monkeypatch.setattr("attrimark_plugins.metrics.sufficiency.Sufficiency.higher_is_better", None)
+    assert primary_of(cells, ()) == ("average-precision",)
+    with pytest.raises(AttrimarkError, match="sufficiency describes"):
+        primary_of(cells, ("sufficiency",))
+
+
 def test_at_most_five_metrics_gate(cells, monkeypatch):
     monkeypatch.setattr("attrimark.regression.recording.MOST_PRIMARY", 1)
     with pytest.raises(AttrimarkError, match="2 metrics would gate"):

@@ -246,6 +246,16 @@ def test_a_metric_that_is_not_primary_informs():
     assert exit_code(list(found.values())) == 0
 
 
+def test_a_metric_of_which_neither_more_nor_less_is_better_never_gates():
+    before, after = suite(cell()), suite(cell(scores() - 0.2))
+    for side in (before, after):
+        for each in side.cells.values():
+            each.facts.metrics["kept"] = each.facts.metrics["kept"].model_copy(update={"better": "neither"})
+    found = judged(before, after)
+    assert (found["kept"].verdict, found["kept"].gates) == ("inconclusive", False)
+    assert exit_code(list(found.values()), strict=True) == 0
+
+
 def test_a_change_too_small_to_matter_is_the_same_however_sure():
     slightly = scores() - np.linspace(0.004, 0.006, COUNT)
     (finding,) = [each for each in compare(suite(cell()), suite(cell(slightly))) if each.kind == "quality"]

@@ -182,7 +182,7 @@ class Metric(Plugin, ABC):
     """
 
     kind: ClassVar[Kind] = "metric"
-    higher_is_better: ClassVar[bool] = True
+    higher_is_better: ClassVar[bool | None] = True  # None: it describes, and neither more nor less is better
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     unit: ClassVar[str] = ""
     headline: ClassVar[bool] = True  # False: shown apart from the leaderboard's main table

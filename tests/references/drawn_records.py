@@ -27,6 +27,12 @@ class Agreement(SpanMetric):
         raise NotImplementedError
 
 
+class Described(Kept):
+    name = "described"
+    higher_is_better = None
+    oracle = 1.0
+
+
 class Accuracy(ModelMetric):
     name = "accuracy"
 
@@ -34,8 +40,8 @@ class Accuracy(ModelMetric):
         raise NotImplementedError
 
 
-KEPT, LOST, AGREEMENT, ACCURACY = Kept(), Lost(), Agreement(), Accuracy()
-METRICS = {metric.digest: metric for metric in (KEPT, LOST, AGREEMENT, ACCURACY)}
+KEPT, LOST, DESCRIBED, AGREEMENT, ACCURACY = Kept(), Lost(), Described(), Agreement(), Accuracy()
+METRICS = {metric.digest: metric for metric in (KEPT, LOST, DESCRIBED, AGREEMENT, ACCURACY)}
 OPERATORS = ("mask", "delete", "attention")
 SEEDS = range(5)
 TEXTS = tuple(f"t{number}" for number in range(12))

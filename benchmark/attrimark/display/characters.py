@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Literal
 
 NO_NUMBER = "–"
+Better = Literal["higher", "lower", "neither"]
 
 
 def number(value: float | None) -> str:
@@ -33,6 +35,13 @@ def percent(probability: float | None) -> str:
 def p_value(p: float | None) -> str:
     """Three decimals, and no claim below them."""
     return NO_NUMBER if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def better(higher_is_better: bool | None) -> Better:
+    """Which of two values of a metric is: neither where it only describes."""
+    if higher_is_better is None:
+        return "neither"
+    return "higher" if higher_is_better else "lower"
 
 
 def count(many: int, noun: str) -> str:

@@ -13,6 +13,7 @@ from attrimark_registry.attribution import Measure, Record
 from attrimark.matrix import Cell, by_variant, named
 from attrimark.store import Store
 
+from .characters import better
 from .figures import COLOURS, save
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Curves:
     model: str
     chain: str
     metric: str
-    higher_is_better: bool
+    higher_is_better: bool | None
     points: Mapping[str, Mapping[str, Points]]
 
 
@@ -71,7 +72,7 @@ def drawn(curves: Curves) -> Figure:
         axis.set_title(operator, fontsize=9, loc="left")
         axis.set_xlabel("the rationale's share of the text", fontsize=9)
         axis.tick_params(labelsize=8)
-    axes[0].set_ylabel(f"{curves.metric} ({'higher' if curves.higher_is_better else 'lower'} is better)", fontsize=8)
+    axes[0].set_ylabel(f"{curves.metric} ({better(curves.higher_is_better)} is better)", fontsize=8)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     figure.suptitle(f"{curves.dataset} · {curves.model} · {curves.chain}", fontsize=9)
     return figure

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from attrimark.statistics.intervals import Estimate
 
-Verdict = Literal["better", "worse", "tie", "–"]
+Verdict = Literal["better", "worse", "higher", "lower", "tie", "–"]
 RowStatus = Literal["ok", "unsupported", "failed", "missing"]
 
 CONTROL = "random"
@@ -29,7 +29,7 @@ class Score:
         difference: from random, on the same seeds, texts and operators; its interval is simultaneous over the
             table.
         p: that of the difference, adjusted for the table.
-        verdict: on average over seeds and texts.
+        verdict: on average over seeds and texts; "higher" or "lower" where neither is better.
         next_seed: the probability that a newly trained network shows the same sign; None with fewer than 5 seeds.
         effect: the difference in standard deviations over texts, positive where better.
         behind: the difference from the best of the other methods, on neutral operators; simultaneous likewise.
@@ -114,19 +114,20 @@ class Column:
     """One metric.
 
     Attributes:
+        higher_is_better: None where the metric describes, and neither more nor less is better.
         oracle: the value of the best possible explanation, where that is the same for every text.
         neutral: the operators that no method of the table used.
         texts: how many texts have a value for every method scored.
         comparisons: how many comparisons with random its table holds.
         random_over_best: by operator, the random control's mean over the best one's (the inverse where lower
             is better): near 1 where the metric cannot tell them apart; NaN where a ratio says nothing.
-        scale: None where there is no random, or no operator that no method used.
+        scale: None where there is no random, no operator that no method used, or no better.
     """
 
     digest: str
     name: str
     title: str
-    higher_is_better: bool
+    higher_is_better: bool | None
     unit: str
     headline: bool
     operators: tuple[str, ...]
@@ -186,4 +187,5 @@ class Leaderboard:
     @property
     def first(self) -> Column | None:
         """The metric that sorts it."""
-        return next((column for column in self.columns if column.headline), None)
+        judging = (column for column in self.columns if column.headline and column.higher_is_better is not None)
+        return next(judging, None)

@@ -14,7 +14,8 @@ from .captions import random_over_best
 from .pareto import front, unit_of_cost
 
 BETTER, BEST, FRONT = "*", "•", " ◂"
-_MARKS = {"better": BETTER, "worse": "▾", "tie": "~", "–": ""}
+_MARKS = {"better": BETTER, "worse": "▾", "higher": ">", "lower": "<", "tie": "~", "–": ""}
+ARROWS = {True: "↑", False: "↓", None: ""}
 
 
 def grids(board: Leaderboard, details: bool) -> Iterator[Grid]:
@@ -40,9 +41,9 @@ def next_seed_known(rows: Sequence[Row], column: Column) -> bool:
 
 
 def heading(column: Column) -> str:
-    """The name; below it the better direction, the unit and the options; and whether it measures anything."""
+    """The name; below it the better direction, if any, the unit and the options; and whether it measures anything."""
     options = column.title.removeprefix(column.name).strip("()")
-    arrow = "↑" if column.higher_is_better else "↓"
+    arrow = ARROWS[column.higher_is_better]
     below = " ".join(part for part in (arrow, f"[{column.unit}]" if column.unit else "", options) if part)
     return "\n".join((printable(column.name), printable(below), *banner(column)))
 
@@ -123,7 +124,7 @@ def _place(scaled: Estimate | None) -> str:
 
 def _costs(board: Leaderboard) -> Grid:
     """What an explanation takes beside what it is worth, by the metric that sorts the board."""
-    first, unit = [column for column in board.columns if column.headline][:1], unit_of_cost(board)
+    first, unit = [board.first] if board.first else [], unit_of_cost(board)
     best = [front(board, column) for column in first]
     lines = []
     for row in board.rows:
@@ -136,7 +137,7 @@ def _costs(board: Leaderboard) -> Grid:
             flops = f"{amount(spend.gflops)}{mark if unit == 'GFLOP' else ''}"
             rest = amount(spend.tokens), flops, amount(spend.peak_megabytes)
             lines.append([printable(row.method), amount(spend.seconds), *worth, passes, *rest])
-    names = [f"{printable(column.name)}\n{'↑' if column.higher_is_better else '↓'}" for column in first]
+    names = [f"{printable(column.name)}\n{ARROWS[column.higher_is_better]}" for column in first]
     header = ["method", "seconds", *names, "forwards\n(+ back)", "tokens", "GFLOP", "peak MB"]
     front_is = f";{FRONT} no method is as good for less" if first else ""
     about = f"computed alone (peak MB: of the longest text, without the network{front_is})"

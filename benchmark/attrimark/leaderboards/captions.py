@@ -63,6 +63,8 @@ def footnotes(board: Leaderboard, better: str = "*") -> Iterator[str]:
         )
     elif scores:
         yield f"No marks: there is no {CONTROL} to compare with, or too few texts."
+    if any(score.verdict in ("higher", "lower") for score in scores):
+        yield f"> higher, < lower than {CONTROL} on average, by metrics that describe: neither is better."
     if any(score.next_seed is not None for score in scores):
         yield (
             "next seed: the probability that a network trained with one more seed shows the same sign of the "

@@ -113,8 +113,8 @@ def _column(digest: str, metric: Metric, comparison: Comparison, comparisons: in
     )
 
 
-def _random_over_best(comparison: Comparison, higher_is_better: bool) -> dict[str, float]:
-    if comparison.control is None:
+def _random_over_best(comparison: Comparison, higher_is_better: bool | None) -> dict[str, float]:
+    if comparison.control is None or higher_is_better is None:
         return {}
     means = {label: grid.mean(axis=(0, 1)).tolist() for label, grid in comparison.values.items()}
     best = map(max if higher_is_better else min, zip(*means.values(), strict=True))

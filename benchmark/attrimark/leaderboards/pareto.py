@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
+from attrimark.display.characters import better
 from attrimark.display.figures import COLOURS
 from attrimark.statistics.intervals import Estimate
 
@@ -36,8 +37,10 @@ def front(board: Leaderboard, column: Column) -> tuple[str, ...]:
     """The methods of which no other is at most as expensive and at least as good, and different; cheapest first.
 
     They are the best choices at their budget, by mean away score: whether the difference to the next is real is for
-    the intervals to say.
+    the intervals to say. Where neither more nor less is better there is no front.
     """
+    if column.higher_is_better is None:
+        return ()
     spent, sign = costs(board), 1 if column.higher_is_better else -1
     points = {method: (spent[method], -sign * away.mean) for method, away in _scores(board, column).items()}
     kept = [
@@ -68,9 +71,8 @@ def pareto(board: Leaderboard, column: Column) -> Figure:
     edges = [*(spent[each] for each in best), axis.get_xlim()[1]]
     heights = [scores[each].mean for each in best]
     axis.step(edges, [*heights, *heights[-1:]], where="post", color=COLOURS[0], linewidth=0.8, linestyle="--", zorder=0)
-    better = "higher" if column.higher_is_better else "lower"
     axis.set_xlabel(f"{unit_of_cost(board)} of one explanation, computed alone", fontsize=9)
-    axis.set_ylabel(_plain(f"{column.title} ({better} is better)"), fontsize=9)
+    axis.set_ylabel(_plain(f"{column.title} ({better(column.higher_is_better)} is better)"), fontsize=9)
     axis.tick_params(labelsize=8)
     figure.legend(loc="outside right center", fontsize=7, frameon=False, title="dashed: the front", title_fontsize=7)
     figure.suptitle(_plain(f"{board.dataset} · {board.model} · {board.chain}"), fontsize=9)

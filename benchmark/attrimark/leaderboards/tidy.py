@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from attrimark.display.characters import printable
+from attrimark.display.characters import better, printable
 from attrimark.statistics.intervals import Estimate
 
 from .board import Column, Leaderboard, Row, Score
@@ -70,7 +70,7 @@ def _of_row(row: Row) -> Mapping[str, Any]:
 def _of_column(column: Column) -> Mapping[str, Any]:
     return {
         "metric": column.title,
-        "better": "higher" if column.higher_is_better else "lower",
+        "better": better(column.higher_is_better),
         "headline": column.headline,
         "metric_texts": column.texts,
         "not_measurable": " ".join(column.not_measurable),

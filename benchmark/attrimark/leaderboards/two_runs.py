@@ -24,7 +24,7 @@ from .board import Spend, Verdict
 from .comparison import Values, operators_of, unscored
 from .entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts
 from .provenance import differences
-from .verdicts import verdict_of
+from .verdicts import towards_better, verdict_of
 
 
 class NothingToCompare(AttrimarkError):
@@ -251,7 +251,7 @@ def _judged(
             p=None if np.isnan(versus.p) else min(1.0, versus.p * families),
             verdict=verdict_of(versus, metric.higher_is_better),
             next_seed=holds_on_next_seed(changed[label]),
-            effect=effect if effect is None or metric.higher_is_better else -effect,
+            effect=towards_better(effect, metric.higher_is_better),
         )
 
 

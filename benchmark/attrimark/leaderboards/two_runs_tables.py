@@ -15,7 +15,7 @@ from attrimark.statistics.intervals import CROSSED, FEWEST_SEEDS
 from .board_grids import interval
 from .two_runs import Change, PlaceCompared, TwoRuns
 
-_VERDICTS = {"better": "better *", "worse": "worse ▾", "tie": "not told apart", "–": "–"}
+_VERDICTS = {"better": "better *", "worse": "worse ▾", "tie": "not told apart"}
 
 
 def as_json(found: TwoRuns) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _grids(place: PlaceCompared) -> Iterator[Grid]:
         rows = []
         for each in changes:
             chance = [percent(each.next_seed)] if next_seed else []
-            verdict = "the same" if each.method in place.identical else _VERDICTS[each.verdict]
+            verdict = "the same" if each.method in place.identical else _VERDICTS.get(each.verdict, each.verdict)
             told = [number(each.before), number(each.after), interval(each.difference), verdict]
             rows.append([printable(each.method), *told, *chance, p_value(each.p), number(each.effect)])
         yield Grid(printable(metric), header, rows)

@@ -47,19 +47,28 @@ def scores_of(
                 p=_adjusted(versus.p, columns),
                 verdict=verdict_of(versus, metric.higher_is_better),
                 next_seed=holds_on_next_seed(differences[entry.label]),
-                effect=effect if effect is None or metric.higher_is_better else -effect,
+                effect=towards_better(effect, metric.higher_is_better),
             )
         scores[entry.label] = score
+    if metric.higher_is_better is None:
+        return scores, None
     scores |= _among_the_best(comparison, scores, metric.higher_is_better, level, shared)
     scale, places = scaled(comparison, scores, metric.oracle, metric.higher_is_better, level)
     return {label: replace(score, scaled=places.get(label)) for label, score in scores.items()}, scale
 
 
-def verdict_of(versus: Compared, higher_is_better: bool) -> Verdict:
-    """Better or worse than what it was compared with."""
+def verdict_of(versus: Compared, higher_is_better: bool | None) -> Verdict:
+    """Better or worse than what it was compared with; higher or lower where neither is better."""
     if versus.direction in ("–", "tie"):
         return versus.direction
+    if higher_is_better is None:
+        return "higher" if versus.direction == "above" else "lower"
     return "better" if (versus.direction == "above") is higher_is_better else "worse"
+
+
+def towards_better(effect: float | None, higher_is_better: bool | None) -> float | None:
+    """The effect, positive where it is better, or higher where neither is."""
+    return -effect if effect is not None and higher_is_better is False else effect
 
 
 def _means(entry: Entry, comparison: Comparison, level: float) -> Score:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from attrimark_registry.errors import AttrimarkError
@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from attrimark.bundle import SUFFIX, write_whole
+from attrimark.display.characters import Better
 
 SCHEMA = 1
 MOST_PRIMARY = 5  # with more, a change worth knowing is lost among the comparisons
@@ -49,7 +50,7 @@ class RecordedMetric(_Fact):
     """
 
     version: str
-    better: Literal["higher", "lower"]
+    better: Better
     status: str
     operators: tuple[str, ...]
     median: float | None

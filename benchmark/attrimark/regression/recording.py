@@ -15,6 +15,7 @@ from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.plugin import Metric, ModelMetric
 
 from attrimark.configuration.complaints import did_you_mean
+from attrimark.display.characters import better
 from attrimark.matrix import Cell
 
 from .recorded import (
@@ -104,7 +105,9 @@ def primary_of(cells: Sequence[Cell], asked: Sequence[str], earlier: Sequence[st
     elif earlier:
         chosen = [title for title in known if title in earlier]
     else:
-        chosen = [title for title, each in known.items() if each.headline and not isinstance(each, ModelMetric)]
+        chosen = [title for title, each in known.items() if _is_headline(each)]
+    if idle := [title for title in chosen if not _judges(known[title])]:
+        raise AttrimarkError(f"{idle[0]} describes, and neither more nor less of it is better: it cannot gate")
     if len(chosen) > MOST_PRIMARY:
         raise AttrimarkError(
             f"{len(chosen)} metrics would gate ({', '.join(chosen)}); with more than {MOST_PRIMARY}, a change worth "
@@ -276,6 +279,14 @@ def _cell(cell: Cell, record: Record, bundles: Bundles, store_text: bool) -> Rec
     return RecordedCell(facts, values, _explanations(attributions) if attributions else None)
 
 
+def _judges(metric: Metric) -> bool:
+    return metric.higher_is_better is not None
+
+
+def _is_headline(metric: Metric) -> bool:
+    return metric.headline and _judges(metric) and not isinstance(metric, ModelMetric)
+
+
 def _metric(
     metric: Metric, status: str, measures: Sequence[Measure], home: str | None
 ) -> tuple[RecordedMetric, Values | None]:
@@ -299,7 +310,7 @@ def _metric(
     known = scores[np.isfinite(scores)]
     told = RecordedMetric(
         version=metric.version,
-        better="higher" if metric.higher_is_better else "lower",
+        better=better(metric.higher_is_better),
         status=status,
         operators=operators,
         median=rounded(float(np.median(known))) if len(known) else None,

@@ -282,7 +282,10 @@ def _group(
     finding = replace(finding, before=_mean(old), after=_mean(new))
     if all(is_equal(one.values[metric].numbers, other.values[metric].numbers) for one, other in sides):
         return replace(finding, reason="equal for every text")
-    higher = sides[0][1].facts.metrics[metric].better == "higher"
+    better = sides[0][1].facts.metrics[metric].better
+    if better == "neither":
+        return replace(finding, verdict="inconclusive", gates=False, reason="it describes: neither is better")
+    higher = better == "higher"
     trained_again = any(one.facts.weights != other.facts.weights for one, other in sides)
     worst = by_value(*max(sides, key=lambda pair: _lost(*pair, metric, higher)), metric, examples)
     known = old.mean(axis=0)

@@ -18,7 +18,8 @@ SAME_COST = 0.1  # a cost within a tenth is told as the same
 
 def answer(board: Leaderboard) -> str | None:
     """One or two sentences by the first headline metric that measures anything; None where no method has a score."""
-    columns = [column for column in board.columns if column.headline and _ranked(board, column)]
+    headline = [each for each in board.columns if each.headline and each.higher_is_better is not None]
+    columns = [column for column in headline if _ranked(board, column)]
     if not columns:
         return None
     column = next((column for column in columns if not banner(column)), columns[0])
@@ -103,7 +104,7 @@ def _where(board: Leaderboard) -> str:
 def _ranked(board: Leaderboard, column: Column) -> list[Row]:
     """The methods with a score, best first; random is none."""
     pairs = [(mean, row) for row in board.rows if not _is_control(row) and (mean := _mean(row, column)) is not None]
-    return [row for _, row in sorted(pairs, key=lambda pair: pair[0], reverse=column.higher_is_better)]
+    return [row for _, row in sorted(pairs, key=lambda pair: pair[0], reverse=column.higher_is_better is not False)]
 
 
 def _mean(row: Row, column: Column) -> float | None:

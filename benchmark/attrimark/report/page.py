@@ -31,6 +31,8 @@ ENDINGS = ("svg", "pdf", "png")
 MARKS = {
     BETTER: f"better than {CONTROL}",
     "▾": f"worse than {CONTROL}",
+    ">": f"higher than {CONTROL}, which is neither better nor worse",
+    "<": f"lower than {CONTROL}, which is neither better nor worse",
     "~": f"not told apart from {CONTROL}",
     BEST: "not told apart from the best",
     FRONT.strip(): "no method is as good for less",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrimark.display.characters import printable
+from attrimark.display.characters import better, printable
 from attrimark.display.curves import curves, drawn
 
 from .results import Results
@@ -17,7 +17,7 @@ def rationale_curves(results: Results) -> Iterator[Section]:
     for place, each in enumerate(curves(results.cells, results.store), start=1):
         caption = printable(
             f"{each.dataset} · {each.model} · {each.chain}: {each.metric} against the rationale's share of the text, "
-            f"by removal operator; {'higher' if each.higher_is_better else 'lower'} is better."
+            f"by removal operator; {better(each.higher_is_better)} is better."
         )
         drawings.append(Drawing(f"curve-{place}-{each.metric}", caption, drawn(each)))
     if drawings:

@@ -22,6 +22,7 @@ class Beta(ModelMetric):
     name = "beta"
     needs = frozenset({"pretrained"})
     headline = False
+    higher_is_better = None
 
     def measure(self, model: Model, examples: Sequence[Example]) -> Scores:
         """β of each text.

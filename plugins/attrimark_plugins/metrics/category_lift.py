@@ -24,6 +24,7 @@ class CategoryLift(SpanMetric):
     name = "category-lift"
     bounds = (0.0, np.inf)
     headline = False
+    higher_is_better = None
 
     category: Category
     words: Words = "all"

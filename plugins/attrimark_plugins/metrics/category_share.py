@@ -25,6 +25,7 @@ class CategoryShare(SpanMetric):
 
     name = "category-share"
     headline = False
+    higher_is_better = None
 
     category: Category
     words: Words = "all"

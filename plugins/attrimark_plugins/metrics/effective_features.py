@@ -9,14 +9,14 @@ from attrimark_registry import Attribution, Example, SpanMetric, shares
 class EffectiveFeatures(SpanMetric):
     """1 / Σ q² for the shares q = |φ| / Σ|φ|: 1 where one feature has all, n where n have the same.
 
-    It grows with the text, so compare it on the same texts. That lower is better is a convention (lower is more
-    focused). Scores that are all 0 count as uniform.
+    It grows with the text, so compare it on the same texts. Lower is more focused, which is neither better nor worse.
+    Scores that are all 0 count as uniform.
 
     Simpson, "Measurement of Diversity", Nature, 1949; the effective number of Hill, Ecology, 1973, of order 2.
     """
 
     name = "effective-features"
-    higher_is_better = False
+    higher_is_better = None
     bounds = (1.0, np.inf)
     unit = "feature"
     headline = False

@@ -17,6 +17,7 @@ class EmbeddingChange(ModelMetric):
     needs = frozenset({"pretrained"})
     bounds = (0.0, np.inf)
     headline = False
+    higher_is_better = None
 
     def measure(self, model: Model, examples: Sequence[Example]) -> Scores:
         """The distance of each text.

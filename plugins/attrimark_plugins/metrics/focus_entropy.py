@@ -10,14 +10,14 @@ from scipy.special import entr
 class FocusEntropy(SpanMetric):
     """H(q) / ln n for the shares q = |φ| / Σ|φ| of n features: 0 where one has all, 1 where all have the same.
 
-    That lower is better is a convention (lower is more focused), no judgement of an explanation. Scores that are all 0
-    count as uniform. A text of one feature says nothing: its shares are concentrated and uniform at once.
+    Lower is more focused, which is neither better nor worse. Scores that are all 0 count as uniform. A text of one
+    feature says nothing: its shares are concentrated and uniform at once.
 
     The entropy is Shannon's (Bell System Technical Journal, 1948).
     """
 
     name = "focus-entropy"
-    higher_is_better = False
+    higher_is_better = None
     headline = False
 
     def compare(self, attribution: Attribution, example: Example) -> float | None:

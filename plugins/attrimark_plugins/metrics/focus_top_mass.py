@@ -12,12 +12,13 @@ class FocusTopMass(SpanMetric):
 
     Equal shares get exactly `ratio` (one minus the Lorenz curve at 1 − `ratio`), and one feature with everything gets 1
     from 1/`ratio` features on. In a shorter text the top is less than one feature, of which no more than ratio · n is
-    counted: compare texts of like length. That higher is better is a convention (higher is more focused). Scores that
-    are all 0 count as uniform. A text of one feature says nothing.
+    counted: compare texts of like length. Higher is more focused, which is neither better nor worse. Scores that are
+    all 0 count as uniform. A text of one feature says nothing.
     """
 
     name = "focus-top-mass"
     headline = False
+    higher_is_better = None
 
     ratio: float = Field(0.1, gt=0, lt=1)
 

@@ -28,6 +28,7 @@ class OutputContribution(ModelMetric):
     name = "output-contribution"
     needs = frozenset({"pretrained"})
     headline = False
+    higher_is_better = None
 
     tokens: Literal["last", "all"] = "last"
 

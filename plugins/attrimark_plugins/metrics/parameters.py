@@ -11,13 +11,10 @@ from .fine_tuning_surface import weight_counts
 
 
 class Parameters(ModelMetric):
-    """The number of the network's weights: tied ones once, those in four bits one by one, adapters among them.
-
-    Smaller counts as better by convention.
-    """
+    """The number of the network's weights: tied ones once, those in four bits one by one, adapters among them."""
 
     name = "parameters"
-    higher_is_better = False
+    higher_is_better = None
     bounds = (0.0, np.inf)
     headline = False
 

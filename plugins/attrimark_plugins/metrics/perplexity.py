@@ -20,7 +20,7 @@ class Perplexity(ModelMetric):
     """
 
     name = "perplexity"
-    higher_is_better = False
+    higher_is_better = None
     bounds = (1.0, np.inf)
     headline = False
 

@@ -15,7 +15,7 @@ class PromptLength(ModelMetric):
     """Tokens of a row, its prompt and special tokens included."""
 
     name = "prompt-length"
-    higher_is_better = False
+    higher_is_better = None
     bounds = (0.0, np.inf)
     unit = "token"
     headline = False

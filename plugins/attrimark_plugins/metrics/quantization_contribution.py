@@ -27,6 +27,7 @@ class QuantizationContribution(ModelMetric):
 
     name = "quantization-contribution"
     headline = False
+    higher_is_better = None
 
     code: Code = "nf4"
     double_quant: bool = False

@@ -21,6 +21,7 @@ class Reliance(ModelMetric):
 
     name = "reliance"
     headline: ClassVar[bool] = False
+    higher_is_better: ClassVar[bool | None] = None
 
     swap: Literal["cue", "distractor"] = "cue"
 

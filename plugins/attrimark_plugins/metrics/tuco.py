@@ -26,6 +26,7 @@ class TuningContribution(ModelMetric):
     name = "tuco"
     needs = frozenset({"pretrained"})
     headline = False
+    higher_is_better = None
 
     order: Literal[1, 2] = 1
 
