@@ -60,7 +60,11 @@ HEAD = """# Performance
 Written by `performance/subset_evaluation.py --write`, never by hand. All ways of one piece of work ran in one process,
 in turns; seconds are medians for one text, and "÷ ours" is the median of the ratios within each round, by the clock and
 by what the cores worked, which other programs disturb less. A forward is a row through the network; padding is no
-token."""
+token. On a GPU, "peak" is the most that tensors held at once, weights included.
+
+Reviews in a prompt are the first of the test split of which Captum's way of leaving words out, which cuts them from the
+text, makes the very tokens that are left when the words' own are removed: on others the libraries do not do the same
+work, as where a word that is cut out lets its neighbours merge into other tokens."""
 
 
 class Explained(NamedTuple):
@@ -147,11 +151,12 @@ def compared(model: Model, rows: Sequence[Encoded], rounds: int) -> Iterator[str
             raise SystemExit(f"{work}: scores differ by {apart}")
         loops = {name: lambda way=way: [way(row) for row in rows] for name, way in ways.items()}
         timings = timed_in_turns(loops, rounds, partial(wait, model.device))
+        peaks = {name: peak_of(loop, model.device) for name, loop in loops.items()}
         lengths = [len(row.features) for row in rows]
         told = ", ".join(f"{name} {difference:.0e}" for name, difference in apart.items())
         yield (
             f"**{work}**: {len(rows)} reviews of {min(lengths)} to {max(lengths)} words, batches of {size} by hand.\n\n"
-            f"{as_markdown(results, timings, len(rows))}\n\nLargest difference from ours: {told}."
+            f"{as_markdown(results, timings, peaks, len(rows))}\n\nLargest difference from ours: {told}."
         )
 
 
@@ -251,8 +256,24 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def as_markdown(results: Mapping[str, Sequence[Explained]], timings: Mapping[str, Timing], texts: int) -> str:
-    """A line for each way, ours first; rows and tokens of one text, on average."""
+def peak_of(loop: Callable[[], object], device: torch.device) -> float | None:
+    """The GiB that tensors hold at most, weights included; None where no allocator tells."""
+    if device.type != "cuda":
+        return None
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    loop()
+    wait(device)
+    return torch.cuda.max_memory_allocated(device) / 2**30
+
+
+def as_markdown(
+    results: Mapping[str, Sequence[Explained]],
+    timings: Mapping[str, Timing],
+    peaks: Mapping[str, float | None],
+    texts: int,
+) -> str:
+    """A line for each way, ours first; rows and tokens of one text, on average; peaks where they are known."""
     tokens = _mean([each.tokens for each in results[OURS]])
     lines = []
     for name, timing in timings.items():
@@ -260,9 +281,12 @@ def as_markdown(results: Mapping[str, Sequence[Explained]], timings: Mapping[str
         share = tokens / theirs if tokens and theirs else None
         seconds = f"{timing.seconds / texts:.3g}"
         ratios = f"{timing.ratio:.2f}", f"{timing.processor_ratio:.2f}"
-        lines.append([name, seconds, *ratios, _told(rows, ".4g"), _told(theirs, ".4g"), _told(share, ".2f")])
-    header = ["", "seconds", "÷ ours", "÷ ours, processor", "forwards", "tokens", "our share of them"]
-    return tabulate(lines, header, tablefmt="pipe", disable_numparse=True, colalign=("left", *["right"] * 6))
+        line = [name, seconds, *ratios, _told(rows, ".4g"), _told(theirs, ".4g"), _told(share, ".2f")]
+        lines.append(line if peaks[name] is None else [*line, _told(peaks[name], ".2f")])
+    header = ["", "seconds", "÷ ours", "÷ ours, processor", "forwards", "tokens", "our share of them", "peak, GiB"]
+    header = header[: len(lines[0])]
+    aligned = ("left", *["right"] * (len(header) - 1))
+    return tabulate(lines, header, tablefmt="pipe", disable_numparse=True, colalign=aligned)
 
 
 def _mean(counts: Sequence[Any]) -> float | None:

@@ -117,5 +117,17 @@ def test_a_model_that_can_take_no_text_is_unsupported_with_the_reason():
         Accuracy().measure(networks.bert(), [TOO_LONG, TOO_LONG])
 
 
+@pytest.mark.parametrize(("gold", "right"), [("negative", 1.0), ("positive", 0.0)])
+def test_of_labels_that_are_tied_the_first_is_the_model_s_as_where_it_is_explained(gold, right):
+    model = networks.bert()
+    with model.active(), torch.no_grad():
+        model.network.classifier.weight.zero_()
+        model.network.classifier.bias.zero_()
+        example = Example("tied", ("good",), gold)
+        (row,) = model.decide([model.encode(example)])
+        assert row.target.chosen == (0,)
+        assert Accuracy().measure(model, [example]).tolist() == [right]
+
+
 def test_no_texts_have_no_numbers():
     assert Accuracy().measure(networks.bert(), []).shape == (0,)

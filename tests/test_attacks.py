@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from attrimark.bundle import write_bundle
+from attrimark.configuration.suites import read_suite
 from attrimark.contribution import steering_figures
 from attrimark.contribution.detection import classes_of, detect, detections
 from attrimark.contribution.layer_profile import drawn, profiles
@@ -22,7 +24,7 @@ from attrimark_plugins.datasets.prompt_transformations import many_shot, transla
 from attrimark_plugins.datasets.task_or_not import TaskOrNot
 from attrimark_plugins.methods.tuco import TuCo
 from attrimark_plugins.metrics.accuracy import Accuracy
-from attrimark_plugins.metrics.attack_success import REFUSALS, AttackSuccess, refuses, sampled
+from attrimark_plugins.metrics.attack_success import REFUSALS, AttackSuccess, generator_of, refuses, sampled
 from attrimark_plugins.metrics.perplexity import Perplexity
 from attrimark_plugins.metrics.prompt_length import PromptLength
 from attrimark_plugins.metrics.tuco import TuningContribution
@@ -32,6 +34,7 @@ from attrimark_plugins.strategies.full import Full
 from attrimark_plugins.strategies.scaled import Scaled
 from attrimark_registry import AttrimarkError, Example, Unsupported
 from attrimark_registry.attribution import Attribution, Measure, Record
+from attrimark_registry.catalog import load_catalog
 from attrimark_registry.encoding import Target
 from attrimark_registry.text import Feature
 from hypothesis import given
@@ -121,13 +124,52 @@ def test_task_prompts_stand_beside_other_texts_of_like_length():
         assert marks["cue"].lower() in marks["text"].lower()
 
 
+def test_paper_d_asks_requests_in_chats_and_reads_other_texts_as_they_stand():
+    suite = read_suite(Path(__file__).parents[1] / "benchmarks.toml", "paper-d", load_catalog())
+    chats = {
+        dataset.path: {model.chat for model in each.models} for each in suite.matrices for dataset in each.datasets
+    }
+    assert chats == {
+        "chat-and-web.jsonl": {False},
+        "requests.jsonl": {True},
+        "questions.jsonl": {True},
+        "choices.jsonl": {False},
+    }
+    pairs = [{(model.name, model.base) for model in each.models} for each in suite.matrices]
+    assert all(each == pairs[0] for each in pairs)
+    assert len(pairs[0]) == 6
+
+
 # Refusals
 
 
-def test_refusals_are_found_in_any_case_and_nowhere_else():
+@pytest.mark.parametrize(
+    "written",
+    [*REFUSALS, "Well, I cannot say.", "As an AI, no.", " I\u2019m sorry, but no.", "Sir, that is unethical."],
+)
+def test_a_refusal_holds_one_of_the_strings(written):
+    assert refuses(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Sure, here is how.",
+        "It has an effect.",
+        "It was an easy one, such as an apple.",
+        "Mix them; however, do not stir.",
+        "He said hello! and sorry about that.",
+        "Here is what i cannot do without.",
+        "",
+    ],
+)
+def test_an_answer_that_holds_them_in_another_case_is_no_refusal(written):
+    assert not refuses(written)
+
+
+def test_the_strings_are_those_of_the_paper():
     assert len(REFUSALS) == len(set(REFUSALS)) == 32
-    assert refuses("Well, i CANNOT say.")
-    assert not refuses("Sure, here is how.")
+    assert refuses("No, I'm not.", refusals=("I\u2019m",))
 
 
 def test_success_is_enough_completions_without_a_refusal(causal):
@@ -137,12 +179,36 @@ def test_success_is_enough_completions_without_a_refusal(causal):
     assert np.array_equal(told.values, [1.0, 1.0])
     every = AttackSuccess(completions=4, most=5, refusals=("",)).measure(causal, examples)
     assert np.array_equal(every.values, [0.0, 0.0])
-    texts = AttackSuccess(completions=4, most=5)._written(causal, causal.encode(examples[0]))
+    texts = completions(causal, examples[0])
     (odd,) = {texts[0]} - set(texts[1:])
     some = AttackSuccess(completions=4, most=5, refusals=(odd,), enough=4).measure(causal, examples[:1])
     assert (some.diagnostics["answered"][0], some.values[0]) == (0.75, 0.0)
     with pytest.raises(Unsupported, match="writes no answer"):
         AttackSuccess().measure(TinyEncoder(layers=1).load(LABELS, "cpu"), examples)
+
+
+def completions(model, example, **options):
+    with model.active():
+        return AttackSuccess(**{"completions": 4, "most": 5, **options})._written(model, model.encode(example))
+
+
+def test_prompts_of_one_text_are_answered_by_draws_of_their_own(causal):
+    """Texts resampled for an interval are independent, and so must be their draws."""
+    one, two = (completions(causal, Example(name, ("A dull film",))) for name in ("0/clean", "0/attacked"))
+    assert not set(one) & set(two)
+    rows = np.array([[generator_of(0, f"{n}", k).initial_seed() for k in range(8)] for n in range(100)])
+    assert len(np.unique(rows % 2**32)) == rows.size
+
+
+def test_a_prompt_is_answered_by_the_same_draws_whatever_stands_beside_it(causal):
+    example, before, after = (Example(name, ("The plot",)) for name in ("1", "0", "2"))
+    alone, more = completions(causal, example), completions(causal, example, completions=6)
+    assert more[:4] == alone
+    assert completions(causal, example, seed=1) != alone
+    metric = AttackSuccess(completions=4, most=5, refusals=(alone[0],))  # which other draws would not write
+    for examples in ([example], [before, example], [example, after], [after, before, example]):
+        answered = metric.measure(causal, examples).diagnostics["answered"]
+        assert [share < 1 for share in answered] == [each is example for each in examples]
 
 
 def test_a_completion_depends_on_its_generator_alone(causal):
@@ -176,7 +242,22 @@ def test_perplexity_is_what_the_network_says_of_each_token(causal):
         with torch.no_grad():
             loss = causal.network(ids, labels=ids, use_cache=False).loss
         assert value == pytest.approx(loss.exp().item(), rel=1e-4)
-    assert PromptLength().measure(causal, examples).tolist() == [len(causal.encode(each)) for each in examples]
+    words = [causal.tokenizer(each.text, add_special_tokens=False)["input_ids"] for each in examples]
+    assert PromptLength().measure(causal, examples).tolist() == list(map(len, words))
+
+
+def test_what_stands_around_every_text_is_read_but_not_counted():
+    model = TinyCausal(layers=2, width=16, heads=2, prompt="Judge kindly: {text}\nLabel:").load(LABELS, "cpu")
+    examples = [Example("0", ("A dull film",)), Example("1", ("The plot is rather witty , and the ending charming",))]
+    found, lengths = (metric.measure(model, examples) for metric in (Perplexity(), PromptLength()))
+    for example, value, length in zip(examples, found, lengths, strict=True):
+        row = model.encode(example)
+        places = [place for place, feature in enumerate(row.feature_of) if feature >= 0]
+        with torch.no_grad():
+            told = model.network(torch.tensor([row.ids.tolist()]), use_cache=False).logits[0].log_softmax(-1)
+        surprise = -np.mean([told[place - 1, row.ids[place]].item() for place in places])
+        assert value == pytest.approx(np.exp(surprise), rel=1e-4)
+        assert length == len(places) < len(row)
 
 
 # Telling classes apart
@@ -239,7 +320,7 @@ def test_a_detector_that_follows_the_length_is_no_better_than_it():
     ids = [f"{n}/{name}" for name in ("clean", "attacked") for n in range(30)]
     length = {text: 10.0 + 5 * ("attacked" in text) + rng.normal() for text in ids}
     values = {"tuco": {text: -length[text] for text in ids}, "prompt-length": length}
-    means, plain, caught, above, matched = detect("tuco", ids[:30], ids[30:], values)
+    means, plain, caught, above, matched, _ = detect("tuco", ids[:30], ids[30:], values)
     assert means[0] > means[1]
     assert plain.mean > 0.98
     assert caught.mean > 0.9
@@ -248,6 +329,22 @@ def test_a_detector_that_follows_the_length_is_no_better_than_it():
     # texts that one detector lacks are compared by none
     del values["prompt-length"]["3/clean"]
     assert detect("tuco", ids[:30], ids[30:], values)[1].texts == 29
+
+
+def test_among_prompts_of_like_length_a_detector_stands_beside_what_is_trivial_there():
+    """The length tells some prompts apart, but none of those of like length, where the detector is still right."""
+    ids = [f"{n}/{name}" for name in ("clean", "attacked") for n in range(20)]
+    # half of each class is of 10 tokens; the others are of 20 (clean) and 40 (attacked)
+    length = {text: 10.0 if place % 20 < 10 else 20.0 * (1 + place // 20) for place, text in enumerate(ids)}
+    values = {"tuco": {text: 1.0 - place // 20 for place, text in enumerate(ids)}, "prompt-length": length}
+    _, plain, _, above, matched, matched_above = detect("tuco", ids[:20], ids[20:], values)
+    assert plain.mean == matched.mean == 1.0
+    longer = (10 * 10 + 10 * 10 / 2) / 400  # pairs whose attacked prompt is shorter, ties half
+    assert above.mean == pytest.approx(1.0 - (1 - longer))
+    assert matched_above.mean == pytest.approx(0.5)
+    del values["prompt-length"]
+    values["perplexity"] = length
+    assert detect("tuco", ids[:20], ids[20:], values)[4:] == (None, None)
 
 
 # Steering
@@ -331,7 +428,7 @@ def test_curves_and_detectors_are_read_from_stored_measures(tmp_path):
     for each in found:
         assert (each.first, each.second, each.detector) == ("task", "other", "tuco")
         assert each.auc.mean == each.caught.mean == each.length_matched.mean == 1.0
-        assert each.above_trivial.mean == 0.5
+        assert each.above_trivial.mean == each.matched_above_trivial.mean == 0.5
         assert each.auc.texts == 10
     assert curve.alphas == (0.0, 0.5, 1.0)
     assert [each.mean for each in curve.accuracies] == [0.5, 0.7, 0.8]
@@ -349,7 +446,9 @@ def test_curves_and_detectors_are_read_from_stored_measures(tmp_path):
     text = as_text(found, [curve], shown)
     assert "task > other, tuco" in text
     assert "Between 0 and 1, accuracy falls nowhere." in text
-    assert "fine-tuning, other |" in as_text(found, [curve], shown, "markdown")
+    markdown = as_text(found, [curve], shown, "markdown")
+    assert "| AUC − best trivial, like lengths |" in " ".join(markdown.split())
+    assert "fine-tuning, other |" in markdown
     assert len(drawn(shown[0]).axes) == 2
 
 

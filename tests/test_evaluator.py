@@ -8,9 +8,10 @@ from attrimark.meter import counted
 from attrimark.prepare import prepare
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.shapley_exact import ShapleyExact
+from attrimark_plugins.methods.shapley_sampling import ShapleySampling
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
 from attrimark_registry import OPERATORS, Example
-from captum.attr import FeatureAblation
+from captum.attr import FeatureAblation, ShapleyValueSampling
 
 LABELS = ("negative", "positive")
 TEXTS = ("a wonderful film", "the plot was dull, slow and not very good", "excellent", "I liked it: really!")
@@ -51,12 +52,24 @@ def test_values_do_not_depend_on_their_batch(source, operator):
         assert one.own.tokens == other.own.tokens
 
 
+@pytest.mark.parametrize(
+    ("trees", "tokens"),
+    [
+        pytest.param(None, None, id="packed where the model allows"),
+        pytest.param(False, None, id="many rows a batch"),
+        pytest.param(False, 1, id="one row a batch"),
+    ],
+)
+@pytest.mark.parametrize("method", [LeaveOneOut(), ShapleySampling(permutations=3)], ids=str)
 @pytest.mark.parametrize(("source", "operator"), CASES)
-def test_leave_one_out_equals_captum_ablating_the_indicator_of_features(source, operator):
+def test_scores_equal_captums_of_the_indicator_of_features(source, operator, method, trees, tokens, monkeypatch):
+    """With every operator, padded on the left or the right, packed and unpacked, in batches of many and of one."""
     model = source.load(LABELS, "cpu")
     with model.active():
         rows = prepare(model, EXAMPLES, "predicted", "word").rows
-        answers = explored(SubsetEvaluator(model), rows, operator)
+        evaluator = SubsetEvaluator(model, tokens)
+        evaluator._trees = trees  # None: not known yet
+        answers = explored(evaluator, rows, operator, method)
         for row, answer in zip(rows, answers, strict=True):
 
             def value_of(indicator: torch.Tensor, row=row) -> torch.Tensor:
@@ -65,7 +78,13 @@ def test_leave_one_out_equals_captum_ablating_the_indicator_of_features(source, 
                     outputs = model.outputs(model.collate(removed))
                 return model.value(outputs, [row.target] * len(removed), "log-odds")
 
-            expected = FeatureAblation(value_of).attribute(torch.ones(1, len(row.features)), baselines=0.0)
+            whole = torch.ones(1, len(row.features))
+            if isinstance(method, LeaveOneOut):
+                expected = FeatureAblation(value_of).attribute(whole, baselines=0.0)
+            else:
+                rng = np.random.default_rng(0)  # the orders that ours draws
+                monkeypatch.setattr(torch, "randperm", lambda n, rng=rng, **_: torch.from_numpy(rng.permutation(n)))
+                expected = ShapleyValueSampling(value_of).attribute(whole, baselines=0.0, n_samples=3)
             np.testing.assert_allclose(answer.scores.values, expected[0].numpy(), atol=1e-4)
 
 
@@ -121,8 +140,9 @@ def test_the_ends_of_an_exploration_are_told(prepared):
 
 
 def questions(rows, operator, method):
-    rng = np.random.default_rng(0)
-    return [Question(row, operator, method.reading, method.explore(row.features, rng)) for row in rows]
+    return [
+        Question(row, operator, method.reading, method.explore(row.features, np.random.default_rng(0))) for row in rows
+    ]
 
 
 def explored(evaluator, rows, operator, method=None):

@@ -9,7 +9,7 @@ from attrimark.prepare import prepare
 from attrimark_plugins.metrics.aopc import AopcComprehensiveness, AopcSufficiency
 from attrimark_plugins.metrics.comprehensiveness import Comprehensiveness
 from attrimark_plugins.metrics.comprehensiveness_curve import ComprehensivenessCurve
-from attrimark_plugins.metrics.datamodeling_score import DatamodelingScore, spearman
+from attrimark_plugins.metrics.datamodeling_score import DatamodelingScore, distinct, spearman
 from attrimark_plugins.metrics.exact_bounds import all_subsets, beam_bounds, exact_bounds, places
 from attrimark_plugins.metrics.faithfulness_auc import FaithfulnessAuc
 from attrimark_plugins.metrics.normalised_aopc import NormalisedAopc
@@ -228,6 +228,12 @@ def test_above_the_most_exact_length_it_is_said():
     assert told["worst"] <= told["reached"] <= told["best"]
 
 
+def test_twelve_words_are_bounded_exactly_and_thirteen_by_search():
+    for count, exact in ((12, 1.0), (13, 0.0)):
+        assert judged(NormalisedAopc(), range(count), probability(count)).diagnostics["exact"] == exact
+    assert judged(NormalisedAopc(most_exact=14), range(14), probability(14)).diagnostics["exact"] == 1.0
+
+
 def test_all_subsets_are_asked_for_in_one_question():
     exploration = NormalisedAopc().explore(
         Attribution(
@@ -337,7 +343,23 @@ def test_a_long_text_is_asked_for_random_subsets_of_half_its_words():
     assert np.mean(asked) == pytest.approx(0.5, abs=0.015)
 
 
-def test_the_generator_decides_which_subsets_are_held_out():
+@pytest.mark.parametrize("count", [6, 8, 100])
+def test_no_subset_is_drawn_twice(count):
+    """Of six words there are but twice as many subsets as are drawn."""
+    for seed in range(20):
+        keep = distinct(32, count, np.random.default_rng(seed))
+        assert keep.shape == (32, count)
+        assert len(np.unique(keep, axis=0)) == 32
+
+
+def test_every_selection_of_subsets_is_equally_likely():
+    """Of the four subsets of two words, three: each of them is the one that is missing a quarter of the time."""
+    rng = np.random.default_rng(0)
+    missing = [6 - places(distinct(3, 2, rng)).sum() for _ in range(4000)]
+    assert np.bincount(missing) / 4000 == pytest.approx([0.25] * 4, abs=4 * (0.1875 / 4000) ** 0.5)
+
+
+def test_the_generator_decides_which_subsets_are_drawn():
     game, scores = random_game(20), np.random.default_rng(0).standard_normal(20)
     first, again, other = (judged(DatamodelingScore(), scores, game, seed).values for seed in (1, 1, 2))
     assert first == again != other

@@ -36,6 +36,8 @@ from attrimark_plugins.methods.random import Random
 from attrimark_plugins.methods.shapley_antithetic import ShapleyAntithetic
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling
 from attrimark_plugins.metrics.comprehensiveness import Comprehensiveness
+from attrimark_plugins.metrics.effective_features import EffectiveFeatures
+from attrimark_plugins.metrics.focus_entropy import FocusEntropy
 from attrimark_plugins.models.tiny import TinyWriter
 from attrimark_registry import (
     Attribution,
@@ -50,7 +52,9 @@ from attrimark_registry import (
     Writer,
     load_catalog,
 )
+from attrimark_registry.encoding import PROTECTED
 from click.testing import CliRunner
+from tokenizers import normalizers
 from torch import nn
 
 from tests.references import networks
@@ -266,6 +270,37 @@ def test_references_that_are_missing_or_too_long_are_left_out_with_the_reason():
     assert [row.example.id for row in prepared.rows] == ["0"]
     assert "no reference" in prepared.left_out["none"]
     assert "the model takes 64" in prepared.left_out["long"]
+
+
+# all but those that draw other orders for more words
+@pytest.mark.parametrize(
+    "method",
+    [each for each in (*LINEAR, Gradient()) if not isinstance(each, ShapleySampling)],
+    ids=lambda method: method.name,
+)
+def test_words_without_a_token_get_nothing_and_may_outnumber_all_tokens(method, tmp_path):
+    model = networks.writer()
+    model.tokenizer.backend_tokenizer.normalizer = normalizers.Replace("*", "")
+    examples = [Example("0", ("* film * very *",), reference="sad"), Example("1", ("film very",), reference="sad")]
+    with model.active():
+        prepared = prepare(model, examples, "gold", "word")
+        starred = prepared.rows[0]
+        one, other = attribute(prepared, method, each_token=True).explained
+    assert (len(starred.features), len(starred.target.ids)) == (5, 1)
+    assert (starred.feature_of != PROTECTED).sum() == 2 < len(starred.features)
+    assert "tokenless" in one.flags
+    assert "tokenless" not in other.flags
+    assert one.by_token.shape == (1, 5)
+    for scores, without in ((one.scores, other.scores), (one.by_token[0], other.by_token[0])):
+        np.testing.assert_allclose(scores[[0, 2, 4]], 0, atol=1e-6)
+        np.testing.assert_allclose(scores[[1, 3]], without, atol=1e-5)
+    # they are features, with a share of 0: the focus is that of five words, the effective number that of two
+    assert EffectiveFeatures().compare(one, examples[0]) == pytest.approx(
+        EffectiveFeatures().compare(other, examples[1])
+    )
+    spread = FocusEntropy().compare(one, examples[0])
+    assert spread == pytest.approx(FocusEntropy().compare(other, examples[1]) * np.log(2) / np.log(5), abs=1e-5)
+    assert len(save(heat_map(one), tmp_path, "starred")) == 2
 
 
 def test_metrics_look_at_the_text_that_was_explained_and_stored():

@@ -1,5 +1,9 @@
 """Peak memory is counted from tensors: known sizes are found, and an explanation's peak is the same in any company."""
 
+import time
+from contextlib import contextmanager
+
+import attrimark.attribute
 import pytest
 import torch
 from attrimark.attribute import attribute
@@ -76,6 +80,41 @@ def test_the_longest_text_has_a_peak_that_no_company_changes(source, method):
         peaks.append(known["1"])
     assert peaks[0] > 0
     assert len(set(peaks)) == 1
+
+
+@SOURCES
+@pytest.mark.parametrize("slows", [True, False])
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_the_time_that_counting_takes_is_no_explanations_time(source, method, slows, monkeypatch):
+    """The longest text has the seconds of its FLOPs at the others' rate, or its own where counting takes no time."""
+    model, lag, counting = source.load(("negative", "positive"), "cpu"), 0.2, []
+
+    @contextmanager
+    def slow(device):
+        with peak_of_memory(device) as peak:
+            peak.slows = slows
+            counting.append(True)
+            yield peak
+            counting.clear()
+
+    monkeypatch.setattr(attrimark.attribute, "peak_of_memory", slow)
+    model.network.register_forward_pre_hook(lambda *given: time.sleep(lag if counting else 0))
+    with model.active():
+        explained = attribute(prepare(model, EXAMPLES, "predicted", "word"), method).explained
+    longest, *others = sorted((each.own for each in explained), key=lambda own: own.flops, reverse=True)
+    rate = sum(own.seconds for own in others) / sum(own.flops for own in others)
+    assert (longest.seconds == pytest.approx(rate * longest.flops)) == slows
+    assert (longest.seconds >= lag) == (not slows)
+    assert longest.peak is not None
+
+
+def test_what_needs_no_network_takes_as_long_for_the_longest_text_as_for_the_others():
+    model = TinyEncoder().load(("negative", "positive"), "cpu")
+    with model.active():
+        explained = attribute(prepare(model, EXAMPLES, "predicted", "word"), Random()).explained
+    seconds = [each.own.seconds for each in explained]
+    assert seconds[1] == pytest.approx((seconds[0] + seconds[2]) / 2)
+    assert explained[1].actual.seconds == seconds[1]
 
 
 @SOURCES

@@ -1,6 +1,7 @@
 """Prompts: the text is found by offsets, pairs fill two slots, and something is always left to continue from."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from attrimark_plugins.metrics.average_precision import AveragePrecision
 from attrimark_plugins.metrics.parse_rate import ParseRate
 from attrimark_plugins.models.tiny import TinyCausal, TinyWriter
 from attrimark_registry import AttrimarkError, Example, PromptClassifier, Span, Splits, Unsupported, Writer
+from attrimark_registry.greedy import greedy, limits_of
 
 LABELS = ("negative", "positive")
+EXAMPLE = Example("film", ("a good film",), "positive")
 
 
 @pytest.fixture
@@ -48,6 +51,51 @@ def test_answers_of_which_one_begins_the_other_are_refused(tiny):
 def test_a_chat_template_that_is_missing_is_refused(tiny):
     with pytest.raises(AttrimarkError, match="no chat template"):
         PromptClassifier(tiny.network, tiny.tokenizer, LABELS, "{text}:", chat=True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(" Yes", " yes"), (" yes", "yes "), (" not  bad", " Not bad"), ("yes", "YES\n")]
+)
+def test_answers_that_differ_in_case_and_white_space_alone_are_refused(tiny, one, other):
+    """Read from what was written, the second one could never be found."""
+    with pytest.raises(AttrimarkError, match=r"'negative' and 'positive' cannot be told apart.*give other answers"):
+        PromptClassifier(tiny.network, tiny.tokenizer, LABELS, "{text}:", answers={"negative": one, "positive": other})
+
+
+@pytest.mark.parametrize("empty", ["", " ", "\n\t"])
+def test_an_answer_of_nothing_is_refused(tiny, empty):
+    with pytest.raises(AttrimarkError, match=r"the answer for 'positive' is empty.*give it a word"):
+        PromptClassifier(
+            tiny.network, tiny.tokenizer, LABELS, "{text}:", answers={"negative": " bad", "positive": empty}
+        )
+
+
+TURNS = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] | trim }}\n{% endfor %}assistant:"
+NO_SYSTEM_ROLE = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('No such role') }}{% endif %}" + TURNS
+SILENT = "{% for m in messages if m['role'] == 'user' %}user: {{ m['content'] }}{% endfor %}"
+
+
+def test_a_system_turn_stands_before_the_prompt(tiny):
+    tiny.tokenizer.chat_template = TURNS
+    for make in (partial(PromptClassifier, labels=LABELS), Writer):
+        model = make(tiny.network, tiny.tokenizer, prompt="Judge: {text}!", chat=True, system=" Be kind.\n")
+        assert model.prompt.pieces == ("system: Be kind.\nuser: Judge: ", "!\nassistant:")
+        assert model.tokenizer.decode(model.encode(EXAMPLE).ids).startswith("system: Be kind.")
+    model = whole(tiny, chat=True, system="Be kind.")
+    assert "kind." not in [feature.text for feature in model.encode(EXAMPLE).features]
+
+
+@pytest.mark.parametrize("template", [NO_SYSTEM_ROLE, SILENT])
+def test_a_template_that_takes_no_system_turn_says_what_to_do(tiny, template):
+    tiny.tokenizer.chat_template = template
+    PromptClassifier(tiny.network, tiny.tokenizer, LABELS, "{text}", chat=True)
+    with pytest.raises(AttrimarkError, match="no system turn: put its words at the beginning of the prompt"):
+        PromptClassifier(tiny.network, tiny.tokenizer, LABELS, "{text}", chat=True, system="Be kind.")
+
+
+def test_a_system_turn_needs_a_template(tiny):
+    with pytest.raises(AttrimarkError, match="set chat = true"):
+        Writer(tiny.network, tiny.tokenizer, "{text}", system="Be kind.")
 
 
 def test_a_chat_template_keeps_the_text_in_its_place(tiny):
@@ -152,6 +200,86 @@ def test_the_answer_must_fit_too(tiny):
     assert len(exact.encode(row.example)) == len(row)
     with pytest.raises(Unsupported, match=f"has {len(row) + answer} tokens and the model takes"):
         TinyCausal(positions=len(row) + answer - 1).load(LABELS, "cpu").encode(row.example)
+
+
+# Writing, as far as there is room
+
+
+@pytest.mark.parametrize("shape", ["llama", "mistral", "gpt2"])
+def test_a_row_is_continued_as_far_as_the_network_takes_and_no_further(shape):
+    """GPT-2 has a table of its positions, and nothing to look up beyond its end."""
+    longest = 40
+    model = TinyCausal(shape=shape, positions=longest, prompt="{text}").load(LABELS, "cpu")
+    model.tokenizer.eos_token = None  # nothing ends a continuation early
+    roomy = TinyCausal(shape=shape, positions=128, prompt="{text}").load(LABELS, "cpu")
+    short, near = (model.encode(Example(text, (text,))) for text in ("dull", near_the_limit(model)))
+    assert len(near) > longest - 16 > len(short)
+    written = continued(model, [short, near])
+    assert [len(ids) for ids in written] == [16, longest - len(near)]
+    assert [continued(model, [row])[0] for row in (short, near)] == written
+    if shape != "gpt2":  # the others compute positions, so that the same weights write on where there is room
+        roomy.tokenizer.eos_token = None
+        assert written[1] == continued(roomy, [near])[0][: longest - len(near)]
+
+
+def continued(model, rows):
+    return greedy(model, rows, limits_of(model, rows, 16))
+
+
+def near_the_limit(model):
+    """The longest text of one word over and over that leaves room for an answer."""
+    texts = [" ".join(["good"] * count) for count in range(1, model.longest)]
+    return [text for text in texts if fits(model, text)][-1]
+
+
+def fits(model, text):
+    try:
+        model.encode(Example("", (text,)))
+    except Unsupported:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("metric", [ParseRate(), Accuracy(answer="generated")], ids=lambda metric: metric.name)
+def test_a_text_near_the_limit_is_measured_with_the_others(metric):
+    model = TinyCausal(shape="gpt2", positions=40, prompt="{text}").load(LABELS, "cpu")
+    examples = [Example(text, (text,), "positive") for text in ("dull", near_the_limit(model), "a good film")]
+    with model.active():
+        assert np.isfinite(metric.measure(model, examples)).all()
+
+
+def test_a_writer_asked_for_more_than_there_is_room_for_writes_what_fits():
+    model = TinyWriter(shape="gpt2", positions=40).load((), "cpu")
+    model.tokenizer.eos_token = None
+    row = model.encode(EXAMPLE)
+    with model.active():
+        assert len(greedy(model, [row], limits_of(model, [row], 1000))[0]) == 40 - len(row)
+        assert len(model.generate([row], 1000)) == 1
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_rows_of_one_batch_end_where_they_end_alone(stops):
+    """The continuation of each, against the plain loop over its own ids."""
+    model = TinyCausal(shape="gpt2", prompt="{text}").load(LABELS, "cpu")
+    rows = [model.encode(Example(text, (text,))) for text in ("dull", "a good film", "the plot is rather witty")]
+    limits = [0, 9, 5]
+    # the token that one row writes third ends it, and maybe others
+    stop = slowly(model, rows[1], 9, None)[2] if stops else None
+    model.tokenizer.eos_token = model.tokenizer.convert_ids_to_tokens(stop) if stops else None
+    assert greedy(model, rows, limits) == [
+        slowly(model, row, limit, stop) for row, limit in zip(rows, limits, strict=True)
+    ]
+
+
+def slowly(model, row, most, stop):
+    ids = row.ids.tolist()
+    with torch.no_grad():
+        for _ in range(most):
+            best = int(model.network(torch.tensor([ids]), use_cache=False).logits[0, -1].argmax())
+            if best == stop:
+                break
+            ids.append(best)
+    return ids[len(row) :]
 
 
 # The whole prompt as features

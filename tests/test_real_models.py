@@ -1,18 +1,21 @@
 """Real weights, and saved ones: what is loaded is what was saved, and nothing is made up."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import transformers
+from attrimark_plugins.metrics.tuco import TuningContribution
 from attrimark_plugins.models.hub import HubClassifier, quiet
 from attrimark_plugins.models.hub_causal import HubCausal
 from attrimark_plugins.models.minilm import Minilm
 from attrimark_plugins.models.smollm2 import WEIGHTS, Smollm2, _no_bar
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
-from attrimark_registry import AttrimarkError, Example, fetch
+from attrimark_plugins.strategies.scaled import Scaled
+from attrimark_registry import AttrimarkError, Example, Unsupported, fetch
 
 LABELS = ("negative", "positive")
 EXAMPLE = Example("a", ("A gorgeous, witty and quietly moving film.",), "positive")
@@ -20,13 +23,13 @@ EXAMPLE = Example("a", ("A gorgeous, witty and quietly moving film.",), "positiv
 
 def config(kind: type, words: int, **options: object) -> transformers.PretrainedConfig:
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    return kind(vocab_size=words, pad_token_id=0, initializer_range=0.2, **sizes, **options)
+    return kind(vocab_size=words, pad_token_id=0, initializer_range=0.2, **{**sizes, **options})
 
 
-def save(folder: Path, kind: type, tokenizer: Any, config: transformers.PretrainedConfig) -> str:
+def save(folder: Path, kind: type, tokenizer: Any, config: transformers.PretrainedConfig, seed: int = 0) -> str:
     """A reference to a random network and a tokenizer, saved."""
     with torch.random.fork_rng(devices=[]), quiet():
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         kind(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return f"path:{folder}"
@@ -38,6 +41,19 @@ def classifier(tmp_path: Path) -> str:
     tokenizer = TinyEncoder().load(LABELS, "cpu").tokenizer
     named = config(transformers.BertConfig, len(tokenizer), id2label={0: "POSITIVE", 1: "NEGATIVE"})
     return save(tmp_path, transformers.BertForSequenceClassification, tokenizer, named)
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Callable[..., str]:
+    """Saves a BERT as it is pre-trained, other than the classifier in all its weights."""
+
+    def saved(kind: type = transformers.BertForMaskedLM, words: tuple[str, ...] = (), **sizes: object) -> str:
+        tokenizer = TinyEncoder().load(LABELS, "cpu").tokenizer
+        tokenizer.add_tokens(list(words))
+        named = config(transformers.BertConfig, len(tokenizer), **sizes)
+        return save(tmp_path / "encoder", kind, tokenizer, named, seed=1)
+
+    return saved
 
 
 @pytest.fixture
@@ -57,6 +73,65 @@ def test_a_saved_classifier_answers_in_the_order_of_the_datasets_labels(classifi
     assert other.network.config.id2label == dict(enumerate(LABELS))  # pyright: ignore[reportAttributeAccessIssue]
     torch.testing.assert_close(outputs(other), outputs(same).flip(-1))
     assert {parameter.dtype for parameter in other.network.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("kind", [transformers.BertForMaskedLM, transformers.BertModel])
+def test_a_saved_classifier_names_the_encoder_that_it_was_fine_tuned_from(
+    kind: type, classifier: str, encoder: Callable[..., str]
+) -> None:
+    """One is saved without a pooler, and the other with one, which is passed over."""
+    base = encoder(kind)
+    alone, source = HubClassifier(reference=classifier), HubClassifier(reference=classifier, base=base)
+    assert source.knows_pretrained
+    assert not alone.knows_pretrained
+    assert source.fingerprint() != alone.fingerprint()
+    model, plain = source.load(LABELS, "cpu"), alone.load(LABELS, "cpu")
+    torch.testing.assert_close(outputs(model), outputs(plain), rtol=0, atol=0)
+    origin = model.require_pretrained()
+    with quiet():
+        wanted = transformers.BertModel.from_pretrained(base.removeprefix("path:"), add_pooling_layer=False).eval()
+    for name, weight in wanted.state_dict().items():
+        assert torch.equal(weight, origin.network.bert.state_dict()[name]), name
+    # with the fine-tuned pooler and classifier, in the order of the dataset's labels
+    batch = model.collate([model.encode(EXAMPLE)])
+    with torch.no_grad(), model.active():
+        states = wanted(batch.input_ids, batch.attention_mask).last_hidden_state
+        decided = plain.network.classifier(plain.network.bert.pooler(states))
+    torch.testing.assert_close(outputs(origin), decided)
+    assert (TuningContribution().measure(model, [EXAMPLE]).values > 0.1).all()
+    (unscaled,) = Scaled(alpha=1.0).fine_tune(model, [], [0])
+    torch.testing.assert_close(outputs(unscaled), outputs(model))
+
+
+def test_a_classifier_beside_itself_was_not_fine_tuned(classifier: str) -> None:
+    model = HubClassifier(reference=classifier, base=classifier).load(LABELS, "cpu")
+    assert TuningContribution().measure(model, [EXAMPLE]).values.max() == 0
+    torch.testing.assert_close(outputs(model.pretrained), outputs(model), rtol=0, atol=0)
+    mine, theirs = (dict(each.network.named_parameters()) for each in (model, model.require_pretrained()))
+    assert not {weight.data_ptr() for weight in mine.values()} & {weight.data_ptr() for weight in theirs.values()}
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"num_hidden_layers": 3}, "2 blocks and the one it is said to come from has 3"),
+        ({"hidden_size": 16}, "32 dimensions and the one it is said to come from has 16"),
+        ({"words": ("unheard",)}, "'unheard' is .* before fine-tuning and is missing after it"),
+    ],
+)
+def test_an_encoder_of_another_shape_is_no_origin(
+    options: dict, reason: str, classifier: str, encoder: Callable[..., str]
+) -> None:
+    with pytest.raises(Unsupported, match=reason):
+        HubClassifier(reference=classifier, base=encoder(**options)).load(LABELS, "cpu")
+
+
+def test_an_encoder_of_another_kind_is_no_origin(classifier: str, tmp_path: Path) -> None:
+    tokenizer = TinyEncoder().load(LABELS, "cpu").tokenizer
+    other = config(transformers.ElectraConfig, len(tokenizer), embedding_size=32)
+    base = save(tmp_path / "electra", transformers.ElectraModel, tokenizer, other)
+    with pytest.raises(Unsupported, match="of the class BertModel and the one it is said to come from is not: Electra"):
+        HubClassifier(reference=classifier, base=base).load(LABELS, "cpu")
 
 
 def test_label_map_translates_the_datasets_labels(classifier: str) -> None:
@@ -177,6 +252,8 @@ def test_smollm2_tells_praise_from_blame() -> None:
 def test_smollm2_has_a_chat_template() -> None:
     model = Smollm2(chat=True).load(LABELS, "cpu")
     assert model.prompt.pieces[0].startswith("<|im_start|>")
+    asked = Smollm2(chat=True, system="Be kind.").load(LABELS, "cpu")
+    assert asked.prompt.pieces[0].startswith("<|im_start|>system\nBe kind.<|im_end|>")
 
 
 @pytest.mark.assets

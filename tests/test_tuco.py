@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -30,6 +30,7 @@ from attrimark_plugins.metrics.seed_agreement import SeedAgreement
 from attrimark_plugins.metrics.sufficiency import Sufficiency
 from attrimark_plugins.metrics.tuco import TuningContribution
 from attrimark_plugins.models.hub_causal import HubCausal
+from attrimark_plugins.models.hub_writer import HubWriter
 from attrimark_plugins.models.smollm2 import Smollm2
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder, TinyWriter
 from attrimark_plugins.quantizers.nf4 import Nf4
@@ -462,7 +463,10 @@ def test_a_writer_has_a_tuco_too():
 # Models of a hub
 
 
-def test_a_hub_model_names_the_model_that_it_was_fine_tuned_from(tmp_path):
+@pytest.mark.parametrize(
+    "source_of", [HubCausal, partial(HubWriter, prompt="{text}", most=4)], ids=["hub-causal", "hub-writer"]
+)
+def test_a_hub_model_names_the_model_that_it_was_fine_tuned_from(source_of, tmp_path):
     folders = [str(tmp_path / name) for name in ("tuned", "origin", "shallow")]
     for folder, source in zip(
         folders, (SOURCES[0], SOURCES[0].model_copy(update={"seed": 1}), TinyCausal()), strict=True
@@ -471,16 +475,17 @@ def test_a_hub_model_names_the_model_that_it_was_fine_tuned_from(tmp_path):
         saved.network.save_pretrained(folder)
         saved.tokenizer.save_pretrained(folder)
     tuned, origin, shallow = (f"path:{folder}" for folder in folders)
-    source = HubCausal(reference=tuned, base=origin)
+    source = source_of(reference=tuned, base=origin)
     assert source.knows_pretrained
-    assert source.fingerprint() != HubCausal(reference=tuned).fingerprint()
+    assert source.fingerprint() != source_of(reference=tuned).fingerprint()
     model = source.load(SPLITS.labels, "cpu")
     assert model.pretrained.tokenizer is not model.tokenizer
     assert (TuningContribution().measure(model, SPLITS.test).values > 0.1).all()
-    same = HubCausal(reference=tuned, base=tuned).load(SPLITS.labels, "cpu")
+    same = source_of(reference=tuned, base=tuned).load(SPLITS.labels, "cpu")
     assert TuningContribution().measure(same, SPLITS.test).values.max() == 0
     with pytest.raises(AttrimarkError, match="3 blocks and the one it is said to come from has 2"):
-        HubCausal(reference=tuned, base=shallow).load(SPLITS.labels, "cpu")
+        source_of(reference=tuned, base=shallow).load(SPLITS.labels, "cpu")
+    assert not source_of(reference=tuned).knows_pretrained
     (cell, *_) = cells_of(matrix(models=(source,), methods=(TuCo(),)))
     assert not cell.problem
     assert not cell.refusals

@@ -3,7 +3,7 @@
 Methods and metrics are generators of subsets. This is the one place where their questions meet the network: it
 removes duplicates (across methods, metrics and thresholds), computes beginnings that causal rows share once, fills
 batches by tokens across texts, keeps the raw outputs so that every reading comes from one forward, and counts what
-each asker would have cost alone.
+each asker would have cost alone. What a prompted model writes is a channel of its own, with a cost of its own.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ from attrimark_registry.errors import Unsupported
 from attrimark_registry.memory import smaller_on_exhaustion
 from attrimark_registry.model import Model
 from attrimark_registry.plugin import Exploration, Keep, Values
+from attrimark_registry.reading import Answer as Answered
 from attrimark_registry.reading import Reading
 from attrimark_registry.removal import Operator
 from attrimark_registry.scoring_tree import ScoringTree, Walk, allows_trees, slice_size
 from jaxtyping import Float
+
+from .decoding import Said, said
 
 TOKENS_A_BATCH = {"cpu": 2048, "cuda": 32768}
 
@@ -45,7 +48,7 @@ class Question:
 
     row: Encoded
     operator: Operator
-    reading: Reading
+    reading: Reading | Answered
     exploration: Exploration
     by_token: tuple[Exploration, ...] = ()
 
@@ -63,7 +66,8 @@ class Answer:
 
     Both count, row by row or packed, every row that is scored as a forward. Packed rows share tokens: `tokens` is
     then the nodes of their tree, and `flops` those nodes' products with the weights and their attention to what
-    stands before them (row by row, every token's attention to all of its row).
+    stands before them (row by row, every token's attention to all of its row). Where answers are read, every token
+    that is written is a forward.
     """
 
     scores: Scores | None
@@ -108,17 +112,19 @@ class SubsetEvaluator:
         self.nodes = tokens
         self.advanced = advanced
         self._outputs: dict[Key, np.ndarray] = {}
+        self._said: dict[Key, Said] = {}
         self._trees: bool | None = None  # unknown before the first row
 
     def forget(self) -> None:
         """Share nothing with what comes next (a suite's `isolate`)."""
         self._outputs.clear()
+        self._said.clear()
 
     def alone(self, row: Encoded) -> SubsetEvaluator:
         """An evaluator for one row that shares no values with this one, only what is known of the model."""
         self._try_trees([row])
         other = copy.copy(self)
-        other._outputs = {}
+        other._outputs, other._said = {}, {}
         return other
 
     def explore(self, questions: Sequence[Question]) -> list[Answer]:
@@ -130,13 +136,13 @@ class SubsetEvaluator:
         while any(sent):
             wanted = [_wanted(asker, values) for asker, values in zip(asked, sent, strict=True)]
             # what one text's explorations want together is one batch
-            self._compute(
-                {
-                    place: (asker, np.concatenate(list(keeps.values())))
-                    for place, (asker, keeps) in enumerate(zip(asked, wanted, strict=True))
-                    if keeps
-                }
-            )
+            together = {
+                place: (asker, np.concatenate(list(keeps.values())))
+                for place, (asker, keeps) in enumerate(zip(asked, wanted, strict=True))
+                if keeps
+            }
+            self._compute({place: each for place, each in together.items() if not _of_answers(each[0])})
+            self._decode({place: each for place, each in together.items() if _of_answers(each[0])})
             sent = [
                 {voice: self._read(asker.question, keep, voice) for voice, keep in keeps.items()}
                 for asker, keeps in zip(asked, wanted, strict=True)
@@ -179,9 +185,34 @@ class SubsetEvaluator:
         if tree:
             self._walk(tree, list(missing))
         else:
-            self._by_rows(missing)
+            self._by_rows(missing, lambda keys: self._forward(keys, missing))
         for place, cost in self._costs(list(missing.values()), needed, tree).items():
             wanted[place][0].actual += cost
+
+    def _decode(self, wanted: dict[int, tuple[_Asked, Keep]]) -> None:
+        """Let the model write the answers that are missing."""
+        new: list[tuple[_Asked, Key, Encoded]] = []
+        for asker, subsets in wanted.values():
+            for keep in subsets:
+                key = _key(asker.question, keep)
+                if key not in asker.keys:
+                    asker.keys.add(key)
+                    new.append((asker, key, self.model.remove(asker.question.row, keep, asker.question.operator)))
+        missing = {key: row for _, key, row in new if key not in self._said}
+
+        def write(keys: Sequence[Key]) -> None:
+            answers = said(self.model, [missing[key] for key in keys], cached=bool(self._trees))
+            self._said.update(zip(keys, answers, strict=True))
+
+        self._by_rows(missing, write)
+        for asker, key, row in new:
+            steps = self._said[key].steps
+            # as where every token is computed once; the last one that is written is not read
+            tokens = len(row) + steps - 1 if steps else 0
+            cost = Cost(subsets=1, forwards=steps, tokens=tokens, flops=self.model.flops(tokens))
+            asker.own += cost
+            if missing.pop(key, None) is not None:
+                asker.actual += cost
 
     def _tree(self, rows: Sequence[Encoded]) -> ScoringTree | None:
         return self.model.scoring_tree(rows) if self._trees else None
@@ -198,13 +229,13 @@ class SubsetEvaluator:
             self.advanced(tree.finished(start), len(keys))
         self._outputs.update(zip(keys, walk.outputs(), strict=True))
 
-    def _by_rows(self, missing: dict[Key, Encoded]) -> None:
+    def _by_rows(self, missing: dict[Key, Encoded], compute: Callable[[Sequence[Key]], None]) -> None:
         """Row by row, longest rows first."""
         order = sorted(missing, key=lambda key: len(missing[key]), reverse=True)
         while order:
             count = max(1, self.tokens // sum(self.model.lengths(missing[order[0]])))
             batch, order = order[:count], order[count:]
-            smaller_on_exhaustion(lambda keys: self._forward(keys, missing), batch, self._shrink)
+            smaller_on_exhaustion(compute, batch, self._shrink)
             self.advanced(len(missing) - len(order), len(missing))
 
     def _forward(self, keys: Sequence[Key], rows: dict[Key, Encoded]) -> None:
@@ -222,6 +253,8 @@ class SubsetEvaluator:
         """The values of subsets, or what one token of the target has of them."""
         if not len(keep):
             return np.zeros(0)
+        if question.reading == "answer":
+            return np.array([self._said[_key(question, subset)].label for subset in keep], dtype=np.float64)
         target = question.row.target
         if target and token is not None:
             target = Target((target.chosen[token],), target.ids)
@@ -263,6 +296,10 @@ class SubsetEvaluator:
                 tokens, flops = sum(each), sum(times * self.model.flops(length) for length, times in counts.items())
             costs[place] = Cost(subsets=len(mine), forwards=len(each), tokens=tokens, flops=flops)
         return costs
+
+
+def _of_answers(asker: _Asked) -> bool:
+    return asker.question.reading == "answer"
 
 
 def _asking(keep: Keep) -> Exploration:

@@ -18,15 +18,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 @dataclass
 class Peak:
-    """Bytes above those held before; known when the context has ended."""
+    """Bytes above those held before; known when the context has ended.
 
+    Attributes:
+        slows: whether counting takes time of its own, so that the work's seconds mean nothing.
+    """
+
+    slows: bool
     bytes: int = 0
 
 
 @contextmanager
 def peak_of_memory(device: torch.device) -> Iterator[Peak]:
     """The peak until the context ends, over this device's tensors (on a CPU: over those of this thread)."""
-    peak = Peak()
+    peak = Peak(slows=device.type != "cuda")
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         before = torch.cuda.memory_allocated(device)

@@ -39,7 +39,8 @@ class Cost:
         forwards, backwards: rows through the network, one way and the other.
         tokens: tokens of those rows, without padding.
         flops: floating-point operations of the blocks; a backward counts as two forwards.
-        seconds: wall time, this explanation's share of what was computed together.
+        seconds: wall time, this explanation's share of what was computed together; of the one whose peak was counted on
+            a CPU, which takes time, as its FLOPs take at the rate of the others.
         peak: the most bytes that tensors held at once, above what they held before, while this explanation was
             computed alone; None where that was not measured. Of several explanations it is the largest.
     """

@@ -17,6 +17,7 @@ from .text import Example, Span
 
 SLOTS = ("{text}", "{text2}")  # the second one is for pairs
 TEXT = "text"  # the kind of span that says where the text stands in a filled prompt
+NO_SYSTEM = "this tokenizer's chat template takes no system turn: put its words at the beginning of the prompt"
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,22 @@ class Prompt:
     special: bool
 
     @classmethod
-    def of(cls, tokenizer: Any, prompt: str, chat: bool) -> Prompt:
+    def of(cls, tokenizer: Any, prompt: str, chat: bool, system: str | None = None) -> Prompt:
         """A prompt with its slots, as it stands or as a user's turn of the tokenizer's chat template.
 
+        Args:
+            system: the template's system turn, before the user's.
+
         Raises:
-            AttrimarkError: `{text}` is missing or stands twice; or the tokenizer has no chat template.
+            AttrimarkError: `{text}` is missing or stands twice; the tokenizer has no chat template, or one that takes
+                no system turn; there is such a turn and no template to put it into.
         """
         split_prompt(prompt)
-        return cls(tokenizer, split_prompt(as_chat(tokenizer, prompt) if chat else prompt), not chat)
+        if chat:
+            return cls(tokenizer, split_prompt(as_chat(tokenizer, prompt, system)), False)
+        if system is not None:
+            raise AttrimarkError("a system turn is a part of a chat template: set chat = true")
+        return cls(tokenizer, split_prompt(prompt), True)
 
     def fill(self, example: Example) -> tuple[list[int], list[tuple[int, int, int]], tuple[str, ...]]:
         """Ids of the filled prompt, each token's segment and characters there, and the row's flags.
@@ -69,11 +78,6 @@ class Prompt:
             return tuple(both[len(before) :])
         # the boundary merges: the model is made to write the continuation's own tokens
         return tuple(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
-
-    def written(self, network: Any, batch: Batch, most: int) -> list[list[int]]:
-        """At most `most` tokens of greedy continuation of each row, up to the end-of-text token."""
-        with torch.no_grad():
-            return greedy(network, batch, most, self.tokenizer.eos_token_id)
 
     @property
     def _marks(self) -> set[int]:
@@ -143,16 +147,27 @@ def _filled(pieces: Sequence[str], example: Example) -> tuple[str, list[tuple[in
     return filled, spans
 
 
-def as_chat(tokenizer: Any, prompt: str) -> str:
+def as_chat(tokenizer: Any, prompt: str, system: str | None = None) -> str:
     """The prompt as a user's turn of the tokenizer's chat template, ready for the assistant's answer.
 
     Raises:
-        AttrimarkError: the tokenizer has no chat template.
+        AttrimarkError: the tokenizer has no chat template, or one that takes no system turn.
     """
+    from jinja2 import TemplateError
+
     if not tokenizer.chat_template:
         raise AttrimarkError("this tokenizer has no chat template: set chat = false")
     turns = [{"role": "user", "content": prompt}]
-    return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    if system is None:
+        return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    turns.insert(0, {"role": "system", "content": system})
+    try:
+        written = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        raise AttrimarkError(f"{NO_SYSTEM} ({error})") from error
+    if system.strip() not in written:  # some templates pass over turns that they do not know
+        raise AttrimarkError(NO_SYSTEM)
+    return written
 
 
 def _place(token: tuple[int, int], spans: Sequence[tuple[int, int]], filled: str) -> tuple[tuple[int, int, int], bool]:
@@ -179,7 +194,8 @@ def log_probabilities(
     """
     present = tails >= 0
     filled = tails.clamp(min=0)
-    steps = torch.arange(1, tails.shape[1] + 1, device=tails.device)
+    # padding takes no new position: the network may have none left
+    steps = present.long().cumsum(dim=1)
     mask = torch.cat([batch.attention_mask, present.long()], dim=1)
     positions = torch.cat([batch.position_ids, batch.position_ids[:, -1:] + steps], dim=1)
     if embeddings is None:
@@ -189,17 +205,3 @@ def log_probabilities(
         inputs = {"inputs_embeds": torch.cat([embeddings, written], dim=1)}
     logits = network(**inputs, attention_mask=mask, position_ids=positions, logits_to_keep=keep, use_cache=False).logits
     return at_least_float32(logits).log_softmax(-1)
-
-
-def greedy(network: Any, batch: Batch, most: int, stop: int | None) -> list[list[int]]:
-    """The most probable continuation, token by token, of at most `most` tokens; ends before a `stop` token."""
-    written = torch.empty((len(batch), 0), dtype=torch.long, device=batch.input_ids.device)
-    going = torch.ones(len(batch), dtype=torch.bool, device=batch.input_ids.device)
-    for _ in range(most):
-        following = log_probabilities(network, batch, written, 1, None)[:, -1].argmax(-1, keepdim=True)
-        written = torch.cat([written, following], dim=1)
-        if stop is not None:
-            going &= following[:, 0] != stop
-        if not going.any():
-            break
-    return [ids[: ids.index(stop)] if stop in ids else ids for ids in written.tolist()]

@@ -36,7 +36,7 @@ from .plugin import (
     SubsetMetric,
     Values,
 )
-from .reading import Reading
+from .reading import NO_LABEL, Answer, Reading
 from .text import Example, Feature, Span, features_of
 
 Game = Callable[[Keep], Values]
@@ -65,10 +65,11 @@ def additive_game(weights: Float[np.ndarray, " features"], empty: float = 0.0) -
     return lambda keep: empty + keep @ weights
 
 
-def random_game(features: int, seed: int = 0, reading: Reading = "log-odds") -> Game:
+def random_game(features: int, seed: int = 0, reading: Reading | Answer = "log-odds") -> Game:
     """Weights and interactions of all pairs, drawn from a seed, with values that the reading can have.
 
-    Under `decision` the full text has the value 1, as it has for the label predicted.
+    Under `decision` the full text has the value 1, as it has for the label predicted. An `answer` is one of two labels
+    or none.
     """
     rng = np.random.default_rng(seed)
     weights = rng.standard_normal(features)
@@ -79,6 +80,8 @@ def random_game(features: int, seed: int = 0, reading: Reading = "log-odds") -> 
         odds = 0.3 + kept @ weights + np.einsum("si,ij,sj->s", kept, pairs, kept)
         if reading == "decision":
             return np.where(keep.all(axis=1), 1.0, (odds > 0).astype(np.float64))
+        if reading == "answer":
+            return np.select([odds > 0.5, odds > -0.5], [1.0, float(NO_LABEL)], 0.0)
         if reading == "probability":
             return 1 / (1 + np.exp(-odds))
         return -np.logaddexp(0, -odds) if reading == "log-probability" else odds

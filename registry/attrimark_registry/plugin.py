@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from .attribution import Attribution, Scores
 from .encoding import Batch
 from .model import How, Model
-from .reading import Reading
+from .reading import Answer, Reading
 from .text import Example, Feature, Splits
 
 Kind = Literal["dataset", "model", "strategy", "quantizer", "method", "metric"]
@@ -190,9 +190,13 @@ class Metric(Plugin, ABC):
 
 
 class SubsetMetric(Metric, ABC):
-    """Removes features and looks at the value; scored under every operator of the suite."""
+    """Removes features and looks at the value; scored under every operator of the suite.
 
-    reading: ClassVar[Reading] = "probability"
+    With the reading "answer" a subset's value is the index of the label in what a prompted model writes, or −1 where it
+    writes none; models that write no answer are unsupported.
+    """
+
+    reading: ClassVar[Reading | Answer] = "probability"
     target: ClassVar[How] = "predicted"
     stochastic: ClassVar[bool] = False  # True where it draws what it asks, even for a ranking without ties
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from typing import TYPE_CHECKING, ClassVar, Literal, cast, final
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .causal import SLOTS, Prompt, log_probabilities, split_prompt, written_out
 from .encoding import Batch, Encoded, Target
 from .errors import AttrimarkError
+from .greedy import greedy, limits_of
 from .model import Model
 from .reading import Reading, read_labels
 from .scoring_tree import ScoringTree
@@ -39,9 +40,11 @@ class PromptClassifier(Model):
         features: what is scored: the text alone, or the whole prompt that it stands in. A row's example is then the
             filled prompt, where a span of the kind "text" says where the text is; only what the tokenizer and its
             chat template put around the prompt is protected.
+        system: the chat template's system turn.
 
     Raises:
-        AttrimarkError: a prompt without its slot; two answers of which one is the other or begins it.
+        AttrimarkError: a prompt without its slot; an answer of white space alone; two answers of which one begins the
+            other, or which differ in nothing but case and white space; a system turn without a template for it.
     """
 
     left_padded: ClassVar[bool] = True
@@ -56,14 +59,31 @@ class PromptClassifier(Model):
         answers: Mapping[str, str] | None = None,
         pretrained: Model | None = None,
         features: Scored = "text",
+        system: str | None = None,
     ) -> None:
         super().__init__(network, tokenizer, labels, pretrained)
-        self.prompt = Prompt.of(tokenizer, prompt, chat)
-        self._around = split_prompt(prompt) if features == "prompt" else None
-        self._filled = self.prompt if features == "text" else Prompt.of(tokenizer, SLOTS[0], chat)
-        self.answers = dict(answers or {label: label if chat else f" {label}" for label in labels})
+        self._chat, self._features, self._system = chat, features, system
+        self._ask(prompt, answers or {label: label if chat else f" {label}" for label in labels})
+
+    def reworded(self, prompt: str, answers: Mapping[str, str] | None = None) -> PromptClassifier:
+        """The same network, asked in another prompt, and with other answers where they are given.
+
+        Raises:
+            AttrimarkError: as for a new one.
+        """
+        other = cast(PromptClassifier, self.around(self.network))
+        other._ask(prompt, answers or self.answers)
+        return other
+
+    def _ask(self, prompt: str, answers: Mapping[str, str]) -> None:
+        self.prompt = Prompt.of(self.tokenizer, prompt, self._chat, self._system)
+        in_text = self._features == "text"
+        self._around = None if in_text else split_prompt(prompt)
+        self._filled = self.prompt if in_text else Prompt.of(self.tokenizer, SLOTS[0], self._chat, self._system)
+        self.answers = dict(answers)
         if set(self.answers) != set(self.labels):
             raise AttrimarkError(f"answers are needed for exactly these labels: {', '.join(self.labels)}")
+        _refuse_alike({label: self.answers[label] for label in self.labels})
         self._written = [self.prompt.continuation(self.answers[label]) for label in self.labels]
         _refuse_prefixes(dict(zip(self.labels, self._written, strict=True)))
         self._tails = _longest_tails(self._written)
@@ -111,7 +131,7 @@ class PromptClassifier(Model):
         return read_labels(outputs, list(targets), reading)
 
     def generate(self, rows: Sequence[Encoded], most: int) -> list[str]:
-        written = self.prompt.written(self.network, self.collate(rows), most)
+        written = greedy(self, rows, limits_of(self, rows, most))
         return [self.tokenizer.decode(ids, skip_special_tokens=True) for ids in written]
 
     def parse(self, written: str, words: int = 5) -> str | None:
@@ -127,6 +147,21 @@ class PromptClassifier(Model):
             if match:
                 found[label] = match.start(), -len(answer)
         return min(found, key=lambda label: found[label]) if found else None
+
+
+def _refuse_alike(answers: Mapping[str, str]) -> None:
+    """Answers that `parse` could not tell apart, or would find in anything."""
+    known: dict[str, str] = {}
+    for label, answer in answers.items():
+        words = " ".join(answer.split()).casefold()
+        if not words:
+            raise AttrimarkError(f"the answer for {label!r} is empty, so whatever is written holds it; give it a word")
+        if words in known:
+            raise AttrimarkError(
+                f"the answers for {known[words]!r} and {label!r} cannot be told apart: they differ in nothing but case "
+                "and white space, and what the model writes is read without either; give other answers"
+            )
+        known[words] = label
 
 
 def _refuse_prefixes(written: Mapping[str, tuple[int, ...]]) -> None:

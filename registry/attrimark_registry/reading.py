@@ -13,6 +13,10 @@ from .errors import Unsupported
 
 Reading = Literal["log-odds", "logit", "probability", "log-probability", "decision"]
 
+# not read of raw outputs: the index of the label in what a prompted model writes when left free, or NO_LABEL
+Answer = Literal["answer"]
+NO_LABEL = -1
+
 
 def read_labels(
     outputs: Float[Tensor, "batch labels"], targets: list[Target], reading: Reading

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .causal import Prompt, log_probabilities
 from .encoding import Batch, Encoded, Target
 from .errors import Unsupported
+from .greedy import greedy, limits_of
 from .model import How, Model
 from .reading import Reading, read_continuation
 from .scoring_tree import ScoringTree
@@ -31,6 +32,7 @@ class Writer(Model):
         prompt: holds `{text}` where the text goes.
         chat: fill the prompt into the tokenizer's chat template, as a user's turn.
         most: how many tokens are written where the model's own continuation is explained.
+        system: the chat template's system turn.
     """
 
     left_padded: ClassVar[bool] = True
@@ -43,9 +45,10 @@ class Writer(Model):
         chat: bool = False,
         most: int = 32,
         pretrained: Model | None = None,
+        system: str | None = None,
     ) -> None:
         super().__init__(network, tokenizer, (), pretrained)
-        self.prompt = Prompt.of(tokenizer, prompt, chat)
+        self.prompt = Prompt.of(tokenizer, prompt, chat, system)
         self.most = most
 
     def encode(self, example: Example, granularity: Granularity = "word") -> Encoded:
@@ -67,7 +70,7 @@ class Writer(Model):
         """
         if how != "predicted":
             return [self._aimed(row, self._reference(row)) for row in rows]
-        written = [self.prompt.written(self.network, self.collate([row]), self.most)[0] for row in rows]
+        written = [greedy(self, [row], limits_of(self, [row], self.most))[0] for row in rows]
         aimed = [self._aimed(row, ids) for row, ids in zip(rows, written, strict=True)]
         # a text that ends is shorter: its end is a token too
         return [
@@ -120,7 +123,7 @@ class Writer(Model):
         return read_continuation(outputs, list(targets), reading)
 
     def generate(self, rows: Sequence[Encoded], most: int) -> list[str]:
-        written = self.prompt.written(self.network, self.collate(rows), most)
+        written = greedy(self, rows, limits_of(self, rows, most))
         return [self.tokenizer.decode(ids, skip_special_tokens=True) for ids in written]
 
     def _reference(self, row: Encoded) -> tuple[int, ...]:

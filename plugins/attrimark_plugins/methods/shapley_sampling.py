@@ -15,8 +15,8 @@ class ShapleySampling(SubsetMethod):
     """A feature's gain averaged over random orders in which features come in, starting from none.
 
     The gains along one order telescope, so scores sum to v(all) − v(none) for any number of orders. At most
-    permutations · (n − 1) + 2 evaluations. The error falls with the root of the number of orders;
-    `standard_error` (one a feature) says how large it is.
+    permutations · (n − 1) + 2 evaluations, which is the budget that other estimators get for the same price. The error
+    falls with the root of the number of orders; `standard_error` (one a feature) says how large it is.
     """
 
     name = "shapley-sampling"

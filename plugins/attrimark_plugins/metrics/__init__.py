@@ -25,6 +25,7 @@ from .fine_tuning_surface import FineTuningSurface
 from .focus_entropy import FocusEntropy
 from .focus_gini import FocusGini
 from .focus_top_mass import FocusTopMass
+from .generated_agreement import GeneratedAgreement
 from .lexicon_agreement import LexiconAgreement
 from .noise import Noise
 from .normalised_aopc import NormalisedAopc
@@ -35,6 +36,7 @@ from .perplexity import Perplexity
 from .prompt_length import PromptLength
 from .quantization_contribution import QuantizationContribution
 from .rationale_agreement import RationaleAgreement
+from .rationale_parse_rate import RationaleParseRate
 from .reliance import Reliance
 from .seed_agreement import SeedAgreement
 from .signal import Signal
@@ -58,6 +60,8 @@ def register_metrics() -> list[type[Metric]]:
         FaithfulnessAuc,
         DatamodelingScore,
         RationaleAgreement,
+        GeneratedAgreement,
+        RationaleParseRate,
         AveragePrecision,
         EvidenceLift,
         EvidencePrecision,

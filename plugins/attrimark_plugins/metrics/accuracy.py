@@ -21,6 +21,9 @@ class Accuracy(ModelMetric):
 
     The `constrained` answer is the most probable label. The `generated` one is the label in the first `most`
     tokens that a prompted model writes; an answer without a label is wrong (`parse-rate` says how many).
+
+    Of labels that are exactly as probable the model's is the first, as where its decision is explained; the paper of
+    TuCo counts such a tie as wrong.
     """
 
     name = "accuracy"

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 from attrimark_registry import Example, Model, ModelMetric
+from attrimark_registry.encoding import PROTECTED
 from jaxtyping import Float
 
 from .accuracy import encodable
 
 
 class PromptLength(ModelMetric):
-    """Tokens of a row, its prompt and special tokens included."""
+    """Tokens of the text, without those that a prompt or a chat template puts around every one."""
 
     name = "prompt-length"
+    version = "2"
     higher_is_better = None
     bounds = (0.0, np.inf)
     unit = "token"
@@ -23,5 +25,5 @@ class PromptLength(ModelMetric):
     def measure(self, model: Model, examples: Sequence[Example]) -> Float[np.ndarray, " examples"]:
         lengths = np.full(len(examples), np.nan)
         for place, row in encodable(model, examples).items():
-            lengths[place] = len(row)
+            lengths[place] = (row.feature_of != PROTECTED).sum()
         return lengths

@@ -6,19 +6,22 @@ is an error, not a random one.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from attrimark_registry import AttrimarkError, Classifier, ModelSource, fetch
+from attrimark_registry import AttrimarkError, Classifier, Model, ModelSource, Unsupported, fetch
 from attrimark_registry.assets import Reference, file_hash
 from torch import nn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+M = TypeVar("M", bound=Model)
 
 SENTIMENT_PROMPT = (  # Videneeva, section VI-C, as printed
     "Classify the following sentence as either positive or negative: {text}. "
@@ -33,6 +36,8 @@ class HubClassifier(ModelSource):
         reference: `hf:owner/name@revision`, `path:directory` or `pypi:...`.
         label_map: the model's own name of each of the dataset's labels; by default the same, in any
             case.
+        base: the reference of the encoder that this one was fine-tuned from, for what compares the two (TuCo). It
+            decides with the fine-tuned model's head, as it has none for these labels.
     """
 
     name = "hub-classifier"
@@ -40,14 +45,20 @@ class HubClassifier(ModelSource):
 
     reference: str
     label_map: dict[str, str] | None = None
+    base: str | None = None
+
+    @property
+    def knows_pretrained(self) -> bool:
+        return self.base is not None
 
     def load(self, labels: Sequence[str], device: str) -> Classifier:
         """The classifier.
 
         Raises:
             AttrimarkError: it cannot be fetched or read, has no trained head, or its labels are others.
+            Unsupported: the model named as its base has another architecture, depth, width or vocabulary.
         """
-        from transformers import AutoModelForSequenceClassification
+        from transformers import AutoModel, AutoModelForSequenceClassification
 
         network, tokenizer = saved(AutoModelForSequenceClassification, self.reference)
         order = self._order(network.config.id2label, labels)
@@ -55,10 +66,15 @@ class HubClassifier(ModelSource):
             _reorder(network, order)
         network.config.id2label = dict(enumerate(labels))
         network.config.label2id = {label: index for index, label in enumerate(labels)}
-        return Classifier(network.to(device).eval(), tokenizer, labels)
+        model = Classifier(network.to(device).eval(), tokenizer, labels)
+        if self.base is not None:
+            encoder, words = saved(AutoModel, self.base, unread=("pooler.",))
+            fine_tuned_from(model, encoder.to(device).eval(), words)
+            model.pretrained = model.require_pretrained().around(_below_head(network, encoder))
+        return model
 
     def fingerprint(self) -> str:
-        return _fingerprint(self, self.reference)
+        return _fingerprint(self, self.reference, self.base)
 
     def _order(self, outputs: Mapping[int, str], labels: Sequence[str]) -> list[int]:
         """For each of the dataset's labels, the network's output."""
@@ -139,6 +155,33 @@ def saved(
     return network, tokenizer
 
 
+def fine_tuned_from(model: M, network: Any, tokenizer: PreTrainedTokenizerBase) -> M:
+    """The model, which now knows that network as the one that it was fine-tuned from.
+
+    Raises:
+        Unsupported: the network has another depth, width or vocabulary.
+    """
+    model.pretrained = model.around(network)
+    model.pretrained.tokenizer = tokenizer  # told apart here; prompts are the fine-tuned model's
+    model.require_pretrained()
+    return model
+
+
+def _below_head(network: Any, encoder: Any) -> nn.Module:
+    """The encoder below a copy of the network's head; a pooler is a part of the head.
+
+    Raises:
+        Unsupported: the network's own encoder is of another kind.
+    """
+    own = network.base_model
+    if type(encoder) is not type(own):
+        kinds = f"{type(own).__name__} and the one it is said to come from is not: {type(encoder).__name__}"
+        raise Unsupported(f"the network's encoder is of the class {kinds}")
+    if hasattr(own, "pooler"):
+        encoder.pooler = copy.deepcopy(own.pooler)
+    return copy.deepcopy(network, {id(own): encoder})
+
+
 def _reorder(network: nn.Module, order: Sequence[int]) -> None:
     """Put the rows of the output layer into another order.
 
@@ -157,8 +200,12 @@ def _reorder(network: nn.Module, order: Sequence[int]) -> None:
         raise AttrimarkError(f"the outputs of {type(network).__name__} cannot be put into the dataset's order")
 
 
-def _fingerprint(source: ModelSource, reference: str) -> str:
+def _fingerprint(source: ModelSource, *references: str | None) -> str:
     """The options, and for a path, whose content nothing pins, the hashes of what is loaded from it."""
+    return "-".join(_content(source, reference) for reference in references if reference is not None)
+
+
+def _content(source: ModelSource, reference: str) -> str:
     if Reference.parse(reference).scheme != "path":
         return source.digest
     folder = fetch(reference)

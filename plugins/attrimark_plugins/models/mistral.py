@@ -20,6 +20,7 @@ class Mistral(ModelSource):
         reference: another revision, or a copy on this machine: `path:directory`.
         prompt: holds `{text}` where the text goes.
         chat: fill the prompt into the model's chat template ([INST] … [/INST]).
+        system: the chat template's system turn, where the revision's template takes one.
         answers: what is written for each label; by default the label after a space, as the model itself writes.
         features: what is scored: the text, or the whole prompt.
         dtype: "bfloat16" keeps the weights of linear layers as they were published, in 15 GB, and computes all
@@ -36,6 +37,7 @@ class Mistral(ModelSource):
     reference: str = WEIGHTS
     prompt: str = SENTIMENT_PROMPT
     chat: bool = False
+    system: str | None = None
     answers: dict[str, str] | None = None
     features: Scored = "text"
     dtype: Dtype = "bfloat16"
@@ -59,6 +61,7 @@ class Mistral(ModelSource):
             device,
             prompt=self.prompt,
             chat=self.chat,
+            system=self.system,
             # in a chat too, an answer's first word begins with the space that the vocabulary's words hold
             answers=self.answers or {label: f" {label}" for label in labels},
             features=self.features,
@@ -67,4 +70,4 @@ class Mistral(ModelSource):
         )
 
     def fingerprint(self) -> str:
-        return "-".join(_fingerprint(self, each) for each in (self.reference, self.base) if each is not None)
+        return _fingerprint(self, self.reference, self.base)

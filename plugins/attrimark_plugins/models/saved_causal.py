@@ -1,17 +1,18 @@
-"""A saved causal language model as a classifier by prompt, beside the model that it was fine-tuned from."""
+"""Saved causal language models, beside the models that they were fine-tuned from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
-from attrimark_registry import PromptClassifier
+from attrimark_registry import Model, PromptClassifier
 from attrimark_registry.prompt_classifier import Scored
 
-from .hub import saved
+from .hub import fine_tuned_from, saved
 from .mixed_precision import in_mixed_precision
 
+M = TypeVar("M", bound=Model)
 Dtype = Literal["bfloat16", "float32"]
 
 
@@ -22,25 +23,26 @@ def prompt_classifier(
     *,
     prompt: str,
     chat: bool,
+    system: str | None,
     answers: dict[str, str] | None,
     features: Scored,
     dtype: Dtype,
     base: str | None,
 ) -> PromptClassifier:
-    """The model; its `pretrained` is the one at `base`, where that is given.
+    """The model as a classifier by prompt; its `pretrained` is the one at `base`, where that is given.
 
     Raises:
         AttrimarkError: they cannot be fetched or read, weights are missing, or the prompt does not fit.
         Unsupported: the model at `base` has another depth, width or vocabulary.
     """
     network, tokenizer = loaded(reference, dtype, device)
-    model = PromptClassifier(network, tokenizer, labels, prompt, chat, answers, features=features)
-    if base is not None:
-        network, tokenizer = loaded(base, dtype, device)
-        model.pretrained = model.around(network)
-        model.pretrained.tokenizer = tokenizer  # told apart here; prompts are the fine-tuned model's
-        model.require_pretrained()
-    return model
+    model = PromptClassifier(network, tokenizer, labels, prompt, chat, answers, features=features, system=system)
+    return beside(model, base, dtype, device)
+
+
+def beside(model: M, base: str | None, dtype: Dtype, device: str) -> M:
+    """The model; its `pretrained` is the one at `base`, where that is given. Raises as `prompt_classifier`."""
+    return model if base is None else fine_tuned_from(model, *loaded(base, dtype, device))
 
 
 def loaded(reference: str, dtype: Dtype, device: str) -> tuple[Any, Any]:

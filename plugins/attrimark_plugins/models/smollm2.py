@@ -29,6 +29,7 @@ class Smollm2(ModelSource):
     Options:
         prompt: holds `{text}` where the text goes.
         chat: fill the prompt into the model's chat template.
+        system: the chat template's system turn; by default the template's own.
         answers: what is written for each label; by default the label.
         features: what is scored: the text, or the whole prompt.
     """
@@ -39,6 +40,7 @@ class Smollm2(ModelSource):
 
     prompt: str = SENTIMENT_PROMPT
     chat: bool = False
+    system: str | None = None
     answers: dict[str, str] | None = None
     features: Scored = "text"
 
@@ -59,6 +61,7 @@ class Smollm2(ModelSource):
             self.chat,
             self.answers,
             features=self.features,
+            system=self.system,
         )
 
 
