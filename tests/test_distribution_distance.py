@@ -155,6 +155,25 @@ def test_equal_levels_are_not_told_apart_and_two_have_no_friedman():
     assert compare_items({name: np.arange(5.0) for name in "ab"}).friedman is None
 
 
+def test_rounding_is_no_difference_and_breaks_no_tie():
+    rng = np.random.default_rng(4)
+    one = rng.random(40)
+    # the same numbers summed in another order, and in half of the texts a difference that is as large everywhere
+    same = (one + 0.1) + 0.2 - 0.3
+    assert (same != one).sum() > 10
+    told = compare_items({"a": one, "b": same, "c": one.copy()})
+    assert (told.friedman, told.p) == (0.0, 1.0)
+    assert all((each.p, each.median, each.rank_biserial) == (1, 0, 0) for each in told.contrasts)
+    apart = np.where(np.arange(40) % 2, 0.5, 0.0) * np.where(np.arange(40) % 3, 1, -1)
+    rounded, exact = (compare_items({"a": each, "b": one + apart, "c": one - apart}) for each in (same, one))
+    assert (rounded.friedman, rounded.p) == pytest.approx((exact.friedman, exact.p))
+    for each, by_hand in zip(rounded.contrasts, exact.contrasts, strict=True):
+        assert (each.p, each.rank_biserial) == pytest.approx((by_hand.p, by_hand.rank_biserial))
+    # differences of one size have the mean of all ranks, so that signs alone are counted
+    signs = np.sign(apart[apart != 0])
+    assert rounded.contrasts[0].rank_biserial == pytest.approx(-signs.mean())
+
+
 def test_rank_biserial_is_by_hand():
     # ranks of |4|, |−1|, |2|: 3, 1, 2; what does not differ has none
     assert rank_biserial(np.array([4.0, -1.0, 0.0, 2.0])) == pytest.approx((3 - 1 + 2) / 6)

@@ -7,7 +7,6 @@ from math import comb
 
 import numpy as np
 import pytest
-from attrimark.statistics.adjusted_means import adjusted_means
 from attrimark.statistics.holm import holm
 from attrimark.statistics.network_permutation import compare_networks
 from attrimark.statistics.relabelings import MOST, relabelings
@@ -215,39 +214,6 @@ def test_holm_keeps_the_order_and_lies_between_p_and_bonferroni(p):
     assert (np.diff(np.array(adjusted)[order]) >= 0).all()
 
 
-# Adjusted means
-
-
-def test_adjusted_means_are_those_of_a_regression_with_a_level_for_each_network():
-    rng = np.random.default_rng(7)
-    covariates = rng.normal(size=(2, 6, 30)) + rng.normal(size=(2, 6, 1))
-    values = rng.normal(size=(6, 30)) + covariates[0] - 2 * covariates[1]
-    dummies = np.repeat(np.eye(6), 30, axis=0)
-    design = np.hstack([dummies, covariates.reshape(2, -1).T])
-    fitted = np.linalg.lstsq(design, values.ravel(), rcond=None)[0]
-    expected = fitted[:6] + fitted[6:] @ covariates.mean(axis=(1, 2))
-    assert adjusted_means(values, covariates) == pytest.approx(expected)
-
-
-def test_what_confidence_alone_makes_is_adjusted_away():
-    rng = np.random.default_rng(8)
-    confidence = rng.normal(size=(10, 40)) + np.repeat([0.0, 2.0], 5)[:, None]
-    lengths = np.tile(rng.integers(5, 20, 40), (10, 1)).astype(float)
-    values = 3 - 0.5 * confidence + 0.1 * lengths + rng.normal(0, 0.01, (10, 40))
-    plain = compare_networks({"full": values[:5].mean(axis=1), "lora": values[5:].mean(axis=1)})
-    means = adjusted_means(values, np.stack([confidence, lengths]))
-    after = compare_networks({"full": means[:5], "lora": means[5:]})
-    assert plain.contrasts[0].p <= 0.01
-    assert abs(after.contrasts[0].mean) < 0.02 < 0.9 < plain.contrasts[0].mean
-
-
-def test_covariates_that_do_not_vary_adjust_nothing():
-    rng = np.random.default_rng(9)
-    values = rng.normal(size=(5, 8))
-    constant = np.repeat(rng.normal(size=(1, 5, 1)), 8, axis=2)
-    assert adjusted_means(values, constant) == pytest.approx(values.mean(axis=1))
-
-
 # Claims
 
 
@@ -270,17 +236,19 @@ def test_the_rule_of_a_claim_is_written_down(expect, difference, p, verdict):
 
 
 @pytest.mark.parametrize(
-    ("expect", "interval", "verdict"),
+    ("expect", "interval", "p", "verdict"),
     [
-        ("rising", (0.1, 0.2), "holds"),
-        ("rising", (-0.2, -0.1), "does not hold"),
-        ("falling", (-0.2, -0.1), "holds"),
-        ("falling", (-0.2, 0.1), "cannot be told"),
-        ("falling", None, "cannot be told"),
+        ("rising", (0.1, 0.2), 0.05, "holds"),
+        ("rising", (-0.2, -0.1), 0.01, "does not hold"),
+        ("falling", (-0.2, -0.1), 0.01, "holds"),
+        ("falling", (-0.2, 0.1), 0.01, "cannot be told"),
+        ("falling", (-0.2, -0.1), 0.051, "cannot be told"),
+        ("falling", (-0.2, -0.1), None, "cannot be told"),
+        ("falling", None, 0.01, "cannot be told"),
     ],
 )
-def test_a_trend_is_judged_by_its_interval(expect, interval, verdict):
-    assert Claim(says="so", expect=expect, metric="focus-entropy").verdict_on_slope(interval) == verdict
+def test_a_trend_is_judged_by_its_permutation_and_its_interval(expect, interval, p, verdict):
+    assert Claim(says="so", expect=expect, metric="focus-entropy").verdict_on_slope(interval, p) == verdict
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,11 +109,14 @@ def suite_of(tmp_path_factory):
     return read
 
 
-def planted(cell: Cell, missing: frozenset[int] = frozenset()) -> tuple[Record, tuple[Attribution, ...]]:
+def planted(
+    cell: Cell, missing: frozenset[int] = frozenset(), written: Mapping[str, int] | None = None
+) -> tuple[Record, tuple[Attribution, ...]]:
     """A cell's outcome made up: full fine-tuning puts more on one word, larger models are right more often.
 
     Args:
         missing: places of texts of which average precision says nothing.
+        written: for each strategy, how many tokens its networks write at least; they decide between labels without.
     """
     variant = cell.variant
     training, stored = trained_and_stored(variant.chain)
@@ -129,6 +133,8 @@ def planted(cell: Cell, missing: frozenset[int] = frozenset()) -> tuple[Record, 
                 measures += [Measure(digest, each.id, "", right) for each in variant.examples]
         return Record(cell.id, cell.specs, "ok", measures=tuple(measures)), ()
     made = []
+    tokens = (written or {}).get(training[-1].name, 0)
+    tokens += int(rng.integers(3)) if written else 0
     sharpness = {"full": 4.0, "lora": 1.0, "qlora": 1.0}[training[-1].name]
     for place, example in enumerate(variant.examples):
         features = features_of(example.segments, "word")
@@ -140,7 +146,7 @@ def planted(cell: Cell, missing: frozenset[int] = frozenset()) -> tuple[Record, 
                 example,
                 features,
                 np.asarray(scores, dtype=np.float32),
-                Target((0,)),
+                Target((0,), tuple(range(tokens))),
                 example.label or "",
                 value_full=float(rng.normal()) if asked else None,
             )
@@ -154,12 +160,18 @@ def planted(cell: Cell, missing: frozenset[int] = frozenset()) -> tuple[Record, 
     return Record(cell.id, cell.specs, "ok", measures=tuple(measures)), tuple(made)
 
 
-def filled(suite, folder: Path, leave_out=lambda cell: False, missing: frozenset[int] = frozenset()) -> Store:
+def filled(
+    suite,
+    folder: Path,
+    leave_out=lambda cell: False,
+    missing: frozenset[int] = frozenset(),
+    written: Mapping[str, int] | None = None,
+) -> Store:
     store = Store(folder)
     for cell in cells_of(suite):
         if leave_out(cell):
             continue
-        record, made = planted(cell, missing)
+        record, made = planted(cell, missing, written)
         bundle = store.adopt(write_bundle(made, store.spool)) if made else None
         store.save(Record(**{**vars(record), "bundle": bundle}))
     return store
@@ -347,6 +359,67 @@ def test_what_is_missing_is_named(suite_of, tmp_path):
     quantized = [each for each in rest if each.over == "quantizer"]
     assert quantized[1].networks == {"none": 5, "nf4": 5}
     assert not quantized[2].compared
+
+
+def test_a_claim_about_a_level_without_networks_cannot_be_told_and_says_why(suite_of, tmp_path):
+    suite, _ = suite_of(SHARED + BY_STRATEGY)
+    store = filled(suite, tmp_path, lambda cell: cell.variant.chain[-1].name == "full")
+    (first,) = findings(suite, store)
+    assert first.networks == {"lora": 6, "qlora": 6}
+    gone = [each for each in first.judged if "Full" in each.claim.says]
+    assert {each.claim.says for each in gone} == {
+        "Full fine-tuning is more focused than LoRA",
+        "Full fine-tuning attributes differently",
+    }
+    for each in gone:
+        assert (each.verdict, each.p) == ("cannot be told", None)
+        assert np.isnan(each.found)
+    text = as_text(first).replace("\n  ", " ")
+    assert "Cannot be told: focus-entropy of full − lora: no network of full has a value; expected lower" in text
+    # and the others are told as ever
+    assert {each.verdict for each in first.judged if each.claim.level == "qlora"} == {"cannot be told"}
+    assert all(each.reason is None and each.p is not None for each in first.judged if each.claim.level == "qlora")
+
+
+def test_no_claim_vanishes_where_one_level_alone_has_networks(suite_of, tmp_path):
+    suite, _ = suite_of(SHARED + BY_STRATEGY + BY_MODEL + MATRICES)
+    store = filled(suite, tmp_path, lambda cell: "width=16" not in str(cell.variant.model))
+    for each in findings(suite, store):
+        claims = next(asked.claims for asked in suite.comparisons if asked.over == each.over)
+        assert {judged.claim for judged in each.judged} == set(claims)
+        assert {judged.verdict for judged in each.judged} == {"cannot be told"}
+        assert all(judged.reason for judged in each.judged)
+
+
+def test_claims_about_trends_are_judged_together(suite_of, tmp_path):
+    second = BY_MODEL.split("\n\n")[1].replace("accuracy", "focus-entropy").replace("rising", "falling")
+    suite, _ = suite_of(SHARED + BY_MODEL + second + MATRICES)
+    (found,) = findings(suite, filled(suite, tmp_path))
+    accuracy, focus = found.judged
+    trends = {each.metric: each.trend.p_networks for each in found.compared}
+    assert accuracy.p == pytest.approx(2 * trends["accuracy"])  # the smaller of two, by Holm
+    assert focus.p == max(trends["focus-entropy"], accuracy.p)
+    assert (accuracy.verdict, focus.verdict) == ("holds", "cannot be told")
+    assert "by Holm over networks, expected rising" in as_text(found).replace("\n  ", " ")
+
+
+def test_length_is_that_of_the_text_written_where_networks_write_differently(suite_of, tmp_path):
+    suite, _ = suite_of(SHARED + BY_STRATEGY)
+    (alike,) = findings(suite, filled(suite, tmp_path / "labels"))
+    focus = next(each for each in alike.compared if each.metric == "focus-entropy")
+    assert focus.adjusted.covariates == ("explained value",)
+    assert focus.adjusted.alike == ("number of features", "number of tokens written")
+    written = {"full": 4, "lora": 5, "qlora": 12}
+    (found,) = findings(suite, filled(suite, tmp_path / "texts", written=written))
+    focus = next(each for each in found.compared if each.metric == "focus-entropy")
+    assert focus.adjusted.covariates == ("explained value", "number of tokens written")
+    by_pair = {(each.first, each.second): each for each in focus.adjusted.contrasts}
+    assert by_pair["full", "lora"].p is not None
+    assert by_pair["lora", "qlora"].p is None  # no network of one writes as much as any of the other
+    text = as_text(found).replace("\n  ", " ")
+    assert "between networks of like explained value and number of tokens written" in text
+    assert "lora and qlora have hardly any networks of like" in text
+    assert "Alike in all networks, and adjusting nothing: number of features." in text
 
 
 def test_without_an_explained_value_nothing_is_adjusted(suite_of, tmp_path):

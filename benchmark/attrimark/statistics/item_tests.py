@@ -15,6 +15,7 @@ from jaxtyping import Float
 from scipy.stats import friedmanchisquare, rankdata, wilcoxon
 
 from .holm import holm
+from .intervals import ROUNDING
 
 THESE_ONLY = "these checkpoints only"
 FLIPS = 10_000
@@ -58,10 +59,13 @@ class ItemTests:
 def compare_items(values: Mapping[str, Float[np.ndarray, " texts"]]) -> ItemTests:
     """Friedman's test of all levels, then Wilcoxon's of each two, with Holm's correction.
 
+    Ranks see the smallest difference there is, so values that differ by rounding alone are tied first.
+
     Args:
         values: of each level on the same texts, the mean over its networks.
     """
     table = np.stack(list(values.values()))
+    table = _tied(table, ROUNDING * float(np.abs(table).max(initial=0.0)))
     levels, texts = table.shape
     friedman = p = agreement = None
     if levels > 2:
@@ -70,7 +74,8 @@ def compare_items(values: Mapping[str, Float[np.ndarray, " texts"]]) -> ItemTest
         else:
             friedman, p = map(float, friedmanchisquare(*table))
         agreement = friedman / (texts * (levels - 1))
-    contrasts = [_contrast(first, second, values) for first, second in combinations(values, 2)]
+    tied = dict(zip(values, table, strict=True))
+    contrasts = [_contrast(first, second, tied) for first, second in combinations(tied, 2)]
     together = holm([each.p for each in contrasts])
     return ItemTests(
         texts, friedman, p, agreement, tuple(replace(each, holm=q) for each, q in zip(contrasts, together, strict=True))
@@ -100,5 +105,20 @@ def sign_flip(differences: Float[np.ndarray, " texts"]) -> float:
 
 def _contrast(first: str, second: str, values: Mapping[str, Float[np.ndarray, " texts"]]) -> ItemContrast:
     apart = values[first] - values[second]
+    rounding = ROUNDING * max(float(np.abs(values[each]).max(initial=0.0)) for each in (first, second))
+    apart = np.sign(apart) * _tied(np.abs(apart), rounding)
     p = float(wilcoxon(apart)[1]) if apart.any() else 1.0  # pyright: ignore[reportArgumentType]
     return ItemContrast(first, second, float(np.median(apart)), rank_biserial(apart), p, p)
+
+
+def _tied(values: Float[np.ndarray, "levels *texts"], rounding: float) -> Float[np.ndarray, "levels *texts"]:
+    """The values, of which those that follow each other by no more than rounding are the same, for each text."""
+    order = np.argsort(values, axis=0, kind="stable")
+    ascending = np.take_along_axis(values, order, axis=0)
+    anew = np.ones_like(ascending, dtype=bool)
+    anew[1:] = np.diff(ascending, axis=0) > rounding
+    # where none is new, the last that was
+    lowest = np.maximum.accumulate(np.where(anew, ascending, -np.inf), axis=0)
+    tied = np.empty_like(values)
+    np.put_along_axis(tied, order, lowest, axis=0)
+    return tied

@@ -89,7 +89,7 @@ def compare_networks(means: Means, paired: bool = False, level: float = 0.95) ->
     contrasts = [replace(contrast, holm=p) for (contrast, _), p in zip(made, together, strict=True)]
     labels, blocks = labelled([len(each) for each in known.values()], paired)
     values = np.concatenate(list(known.values()))
-    centred = values - _of_block(values, blocks)
+    centred = values - of_block(values, blocks)
     among = relabelings(labels, blocks)
     between, total = between_levels(centred, among.labels), float((centred**2).sum())
     return NetworkTest(
@@ -190,7 +190,7 @@ def _t(centred: Float[np.ndarray, " networks"], labels: Int[np.ndarray, "ways ne
     return np.divide(apart, variance**0.5, out=np.where(apart > 0, np.inf, 0.0), where=variance > 0)
 
 
-def _of_block(
+def of_block(
     values: Float[np.ndarray, " networks"], blocks: Int[np.ndarray, " networks"]
 ) -> Float[np.ndarray, " networks"]:
     """The mean of each network's block."""

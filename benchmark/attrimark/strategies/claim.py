@@ -18,8 +18,9 @@ class Claim(BaseModel):
 
     The rule, at the level of networks: "lower" and "higher" hold where Holm's p is at most 0.05 and the sign is the one
     expected, and do not hold where it is the other one; "different" holds where Holm's p is at most 0.05; "rising" and
-    "falling" hold where the whole interval of the slope, for new networks of these models, lies on that side of 0, and
-    do not where it lies on the other. All else cannot be told.
+    "falling" hold where Holm's p, of networks that change models, is at most 0.05 and the whole interval of the slope,
+    for new networks of these models, lies on that side of 0; they do not where it lies on the other. All else cannot
+    be told.
 
     Attributes:
         says: the claim, in words.
@@ -59,8 +60,8 @@ class Claim(BaseModel):
             return "holds"
         return "holds" if (difference < 0) == (self.expect == "lower") else "does not hold"
 
-    def verdict_on_slope(self, interval: tuple[float, float] | None) -> Verdict:
-        """What the interval of a slope says; none is no claim."""
-        if interval is None or interval[0] <= 0 <= interval[1]:
+    def verdict_on_slope(self, interval: tuple[float, float] | None, p: float | None) -> Verdict:
+        """What the interval of a slope and its p by Holm say; none is no claim."""
+        if interval is None or p is None or p > ERROR or interval[0] <= 0 <= interval[1]:
             return "cannot be told"
         return "holds" if (interval[0] > 0) == (self.expect == "rising") else "does not hold"

@@ -24,12 +24,14 @@ class Explanation:
 
     Attributes:
         explained: the label explained, or the text written.
+        written: how many tokens that text has; 0 of a label.
         value: the explained value of the whole text; None where no method of that reading asked for it.
     """
 
     features: tuple[Feature, ...]
     scores: Float[np.ndarray, " features"]
     explained: str
+    written: int
     value: float | None
 
 
@@ -116,7 +118,7 @@ def _explanations(bundles: Sequence[Sequence[Attribution]]) -> dict[str, Explana
     for text, first in (tables[0] if tables else {}).items():
         if all(text in table for table in tables):
             scores = np.stack([table[text].scores for table in tables]).mean(axis=0, dtype=np.float64)
-            made[text] = Explanation(first.features, scores, first.explained, first.value_full)
+            made[text] = Explanation(first.features, scores, first.explained, len(first.target.ids), first.value_full)
     return made
 
 

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from attrimark.display.grid import WIDTH, Grid, fitted, tabulated
 from attrimark.display.plain import plain
+from attrimark.leaderboards.model_alone import banners
 from attrimark.stability.tables import interval, number
+from attrimark.statistics.analysis_of_covariance import APART, AdjustedContrast, AdjustedTest
 from attrimark.statistics.intervals import FEWEST_SEEDS
 from attrimark.statistics.item_tests import THESE_ONLY
 from attrimark.statistics.network_permutation import NetworkTest
@@ -27,6 +29,7 @@ def as_text(found: Findings, format: Format = "table") -> str:
     """Tables, each with what a reader must know of it, for a terminal or for Markdown."""
     title = f"{found.held} · over {PLURAL[found.over]}"
     parts = [f"### {title}" if format == "markdown" else _folded(title, format)]
+    parts += [_folded(line, format) for line in banners(found.weak)]
     for table, told in tables(found):
         parts.append(f"**{table.title}**" if format == "markdown" else _folded(table.title, format))
         if table.rows:  # where every claim is refused there is none
@@ -94,7 +97,7 @@ def _over_networks(name: str, compared: Sequence[Compared]) -> Iterator[tuple[Gr
     """Differences with their tests, plain and adjusted; what is refused is said below."""
     rows, told = [], []
     for each in compared:
-        adjusted = each.adjusted if isinstance(each.adjusted, NetworkTest) else None
+        adjusted = each.adjusted if isinstance(each.adjusted, AdjustedTest) else None
         if isinstance(each.over_networks, NetworkTest):
             rows += list(_contrasts(each.metric, each.over_networks, adjusted))
             told += list(_about(each.metric, each.over_networks))
@@ -103,21 +106,27 @@ def _over_networks(name: str, compared: Sequence[Compared]) -> Iterator[tuple[Gr
         if isinstance(each.adjusted, str) and isinstance(each.over_networks, NetworkTest):
             told.append(f"{each.metric}: {each.adjusted}.")
     header = ["difference", "mean [95 %]", "Hedges' g", "p", "p, Holm"]
-    if any(isinstance(each.adjusted, NetworkTest) for each in compared):
-        header += ["adjusted mean", "p, Holm, adjusted"]
-        told.append("Adjusted: for how sure the network is (the explained value) and for the number of words.")
+    adjusted = [each.adjusted for each in compared if isinstance(each.adjusted, AdjustedTest)]
+    if adjusted:
+        header += ["adjusted mean [95 %]", "p, Holm, adjusted"]
+        told += list(_about_adjusted(adjusted))
     if any(isinstance(each.over_networks, NetworkTest) and not each.over_networks.exact for each in compared):
         told.append("Of more than 10,000 relabelings of networks, 10,000 were drawn; of fewer, all were counted.")
     shown = [row[: len(header)] for row in rows]
     yield Grid(f"{name}: differences over networks, for new networks on these texts", header, shown), told
 
 
-def _contrasts(metric: str, test: NetworkTest, adjusted: NetworkTest | None) -> Iterator[list[str]]:
+def _contrasts(metric: str, test: NetworkTest, adjusted: AdjustedTest | None) -> Iterator[list[str]]:
     for place, each in enumerate(test.contrasts):
         cells = [f"{number(each.mean)} [{number(each.low)}, {number(each.high)}]", number(each.effect)]
         other = adjusted.contrasts[place] if adjusted else None
-        after = [number(other.mean), p_value(other.holm)] if other else ["–", "–"]
+        after = [_adjusted(other), p_value(other.holm)] if other else ["–", "–"]
         yield [f"{each.first} − {each.second}, {metric}", *cells, p_value(each.p), p_value(each.holm), *after]
+
+
+def _adjusted(contrast: AdjustedContrast) -> str:
+    mean = number(contrast.mean)
+    return mean if contrast.mean != contrast.mean else f"{mean} {_ends((contrast.low, contrast.high))}"
 
 
 def _about(metric: str, test: NetworkTest) -> Iterator[str]:
@@ -129,6 +138,25 @@ def _about(metric: str, test: NetworkTest) -> Iterator[str]:
         yield f"{metric}: no claim about {', '.join(few)}: a claim needs {FEWEST_SEEDS} networks."
     if test.least > ERROR:
         yield f"{metric}: with so few networks no p by Holm below {p_value(test.least)} is possible: add seeds."
+
+
+def _about_adjusted(tests: Sequence[AdjustedTest]) -> Iterator[str]:
+    """For what differences are adjusted, and where that is a line drawn on."""
+    covariates = " and ".join(dict.fromkeys(name for test in tests for name in test.covariates))
+    yield f"Adjusted: the difference between networks of like {covariates}, by an analysis of covariance over networks."
+    alike = [name for name in tests[0].alike if all(name in test.alike for test in tests)]
+    if alike:
+        yield f"Alike in all networks, and adjusting nothing: {', '.join(alike)}."
+    told: dict[tuple[str, str], list[float]] = {}
+    for contrast in (each for test in tests for each in test.contrasts):
+        told.setdefault((contrast.first, contrast.second), []).append(contrast.told)
+    for (first, second), shares in told.items():
+        if max(shares) >= APART:
+            yield (
+                f"{first} and {second} have hardly any networks of like {covariates}, which tells them apart by "
+                f"{max(shares):.1%} of the variance: their adjusted differences are those of lines drawn on, and have "
+                "no p."
+            )
 
 
 def _over_texts(name: str, compared: Sequence[Compared]) -> Iterator[tuple[Grid, list[str]]]:
@@ -224,11 +252,10 @@ def came_true(judged: Judged) -> str:
         what = f"the distance of {claim.level} and {claim.than} beyond that of two seeds"
     ends = "" if judged.low != judged.low else f" [{number(judged.low)}, {number(judged.high)}]"
     p = "" if judged.p is None else f", {_is(judged.p)} by Holm over networks"
+    known = "" if judged.found != judged.found else f" is {number(judged.found)}{ends}{p}"
+    why = "," if judged.reason is None else f": {judged.reason};"
     by = f" ({judged.method})" if judged.method else ""
-    return (
-        f"Predicted: {claim.says}. {judged.verdict.capitalize()}: {what} is {number(judged.found)}{ends}{p}, expected "
-        f"{claim.expect}{by}."
-    )
+    return f"Predicted: {claim.says}. {judged.verdict.capitalize()}: {what}{known}{why} expected {claim.expect}{by}."
 
 
 def _folded(line: str, format: Format) -> str:
