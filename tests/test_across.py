@@ -14,6 +14,7 @@ from attrimark_registry import AttrimarkError
 
 from tests.references.drawn_records import (
     AGREEMENT,
+    DESCRIBED,
     KEPT,
     LOST,
     METRICS,
@@ -21,6 +22,7 @@ from tests.references.drawn_records import (
     cells,
     ended,
     flat,
+    joined,
 )
 
 CHAINS = ("full", "frozen", "lora", "full → nf4", "frozen → nf4", "lora → nf4")
@@ -105,6 +107,37 @@ def test_a_dataset_counts_once_however_many_variants_it_has():
     assert together.ranks["kept"]["lrp"].mean == pytest.approx(1.5)
     assert together.ranks["kept"]["dig"].mean == pytest.approx(1.5)
     assert together.boards == ("films", "tweets")
+
+
+def test_what_describes_ranks_no_method_and_says_so():
+    records = [
+        joined(one, other)
+        for chain in CHAINS[:2]
+        for name, mean in (("lrp", 0.9), ("random", 0.1))
+        for one, other in zip(
+            cells(name, flat(mean), chain=chain), cells(name, flat(mean), metric=DESCRIBED, chain=chain), strict=True
+        )
+    ]
+    (found,) = standings(leaderboards(records, METRICS))
+    assert list(found.ranks) == ["kept"]
+    assert found.notes == ("described describes: neither more nor less is better, so it ranks no method.",)
+
+
+def test_methods_and_metrics_that_a_dataset_has_not_are_named_where_datasets_are_averaged():
+    both = [
+        *boards({"lrp": [0.9], "dig": [0.5], "random": [0.1]}),
+        *boards({"lrp": [0.2], "random": [0.1]}, dataset="tweets"),
+        *boards({"lrp": [0.2], "dig": [0.3], "random": [0.1]}, dataset="news"),
+    ]
+    *_, together = standings(both)
+    assert list(together.ranks["kept"]) == ["lrp", "random"]
+    assert together.notes == ("kept: dig has no rank on every dataset, and no mean of ranks.",)
+    *_, together = standings([*both, *boards({"lrp": [0.2], "random": [0.1]}, metric=LOST, dataset="mails")])
+    assert together.ranks == {}
+    assert together.notes == (
+        "kept: ranks no method of mails; not averaged over datasets.",
+        "lost: ranks no method of films, tweets, news; not averaged over datasets.",
+    )
 
 
 def test_ranks_are_taken_on_operators_that_no_method_used():

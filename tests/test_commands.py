@@ -26,6 +26,7 @@ def shell(tmp_path_factory):
         return CliRunner().invoke(main, [*words, *([] if words[0] in ("explain", "plugins", "assets") else places)])
 
     run.store = str(folder / "store")
+    run.config = str(folder / "benchmarks.toml")
     return run
 
 
@@ -56,6 +57,44 @@ def test_a_metric_that_the_suite_has_not_is_wrong_usage(shell):
     told = shell("leaderboard", "small", "--metric", "suficiency")
     assert told.exit_code == 4
     assert "it has accuracy, sufficiency" in told.output
+    told = shell("leaderboard", "small", "--metric", "accuracy")
+    assert told.exit_code == 4
+    assert "accuracy judges the model alone and has no column" in told.output
+
+
+READERS = ("leaderboard", "multiverse", "stability", "strategies", "contribution", "report")
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_a_mistyped_folder_is_named_and_not_made(shell, tmp_path, command):
+    words = [command, "small", "--config", shell.config, "--store", str(tmp_path / "attrimrk")]
+    refused = CliRunner().invoke(main, words)
+    assert refused.exit_code == 5, refused.output
+    assert "attrimrk holds no results: run the suite first (attrimark run small)" in refused.output
+    assert not (tmp_path / "attrimrk").exists()
+
+
+def test_a_plan_makes_no_store_in_a_folder_of_something_else(shell, tmp_path):
+    told = CliRunner().invoke(main, ["plan", "small", "--config", shell.config, "--store", str(tmp_path)])
+    assert told.exit_code == 0, told.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["leaderboard", "contribution", "report"])
+def test_a_suite_that_was_not_run_has_the_exit_code_of_nothing(shell, tmp_path, command):
+    shell("run", "small", "--quiet", "--threads", "1")
+    config = tmp_path / "benchmarks.toml"
+    config.write_text(SUITE.replace("small", "other").replace("test = 4", "test = 5"))
+    words = [
+        "--config",
+        str(config),
+        "--store",
+        shell.store,
+        *(["-o", str(tmp_path / "x")] if command == "report" else []),
+    ]
+    refused = CliRunner().invoke(main, [command, "other", *words])
+    assert refused.exit_code == 5, refused.output
+    assert "run the suite first" in refused.output or "run it first" in refused.output
 
 
 def test_leaderboards_are_written_in_every_form(shell, tmp_path):
@@ -140,7 +179,7 @@ def test_two_runs_are_compared_and_what_they_have_not_is_told(shell, tmp_path):
     assert "gradient" in told.stdout.split("Only in")[1]
     for words, code, reason in (
         (["compare", "small", "smal"], 4, 'did you mean "small"'),
-        (["compare", first, str(tmp_path / "nowhere"), "--suite", "small"], 4, "holds no results"),
+        (["compare", first, str(tmp_path / "nowhere"), "--suite", "small"], 5, "holds no results"),
         (["compare", first, store], 4, "name the --suite"),
     ):
         refused = CliRunner().invoke(main, [*words, *other])
@@ -190,6 +229,13 @@ def test_a_run_of_scaled_networks_ends_with_their_curve(tmp_path):
     again = CliRunner().invoke(main, ["contribution", "scaled", "--format", "markdown", *places])
     assert again.exit_code == 0, again.output
     assert "| 0 " in again.stdout
+    # no explanation is judged, so there is no leaderboard to write
+    (tmp_path / "board.csv").write_text("kept")
+    for extra in ([], ["--format", "csv", "-o", str(tmp_path / "board.csv")], ["--across", "ranks"], ["--json"]):
+        refused = CliRunner().invoke(main, ["leaderboard", "scaled", *extra, *places])
+        assert (refused.exit_code, refused.stdout) == (5, "")
+        assert "See attrimark contribution scaled" in refused.stderr
+    assert (tmp_path / "board.csv").read_text() == "kept"
 
 
 def test_one_text_is_explained_word_by_word(shell):

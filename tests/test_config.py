@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 from attrimark.configuration.suites import ConfigError, Suite, read_suite, read_suites
+from attrimark.replication import Replication
 from attrimark.stability.equivalence import Equivalence
 from attrimark.stability.prediction import Prediction
 from attrimark_registry import (
@@ -195,7 +196,7 @@ benchmarks.toml:8:5: suites.quick.methods[1]: no method named "gues"; did you me
 benchmarks.toml:9:23: suites.quick.methods[2].permutations: must be at least 1, not 0
 benchmarks.toml:10:5: suites.quick.methods[3]: the same as methods[0]: name each once
 benchmarks.toml:12:1: suites.quick.metrics: must be a list of one or more, not an empty list
-benchmarks.toml:13:1: suites.quick.explane: unknown key (allowed: title, seed, replicates, isolate, equivalent, predictions, comparisons, primary, store_text, multiverse, matrix, datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train, each_token); did you mean "explain"?
+benchmarks.toml:13:1: suites.quick.explane: unknown key (allowed: title, seed, replicates, isolate, equivalent, predictions, comparisons, primary, store_text, replication, multiverse, matrix, datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train, each_token); did you mean "explain"?
 benchmarks.toml:15:15: suites.quick.matrix[0].strategies[0]: no strategy named "nf5"; did you mean "nf4"?
 benchmarks.toml:15:48: suites.quick.matrix[0].strategies[1][1].rank: must be an integer or "full", not "fulll"; did you mean "full"?
 benchmarks.toml:15:77: suites.quick.matrix[0].strategies[1][1].layers[1]: must be an integer, not "2"
@@ -314,6 +315,42 @@ def test_a_suite_says_what_gates_and_whether_texts_are_shown(suites: Path) -> No
     assert (suite.primary, suite.store_text) == (("accuracy(split=test)",), False)
     plain = read(suites, OVER_SEEDS)["a"]
     assert (plain.primary, plain.store_text) == ((), True)
+
+
+def test_a_suite_says_what_it_replicates_and_what_was_predicted(suites: Path) -> None:
+    rules = 'replication = { of = "claim", prediction = "less noise", rule = "the interval leaves 1 out" }\n'
+    suite = read(suites, OVER_SEEDS.replace("equivalent", rules + "equivalent"))["a"]
+    assert suite.replication == Replication(of="claim", prediction="less noise", rule="the interval leaves 1 out")
+    first, second = suite.replication.says
+    assert first.startswith("Claim replicated, where its prediction holds")
+    assert second == "Predicted before the first run: less noise. The rule: the interval leaves 1 out."
+    assert [*Replication(of="protocol").says][1] == "Nothing was predicted before the first run."
+    assert read(suites, OVER_SEEDS)["a"].replication is None
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ('"protocol"', "suites.a.replication"),
+        ('{ of = "claims" }', 'must be "protocol" or "claim", not "claims"; did you mean "claim"?'),
+        ('{ of = "claim" }', "a claim is replicated only by a prediction and a rule"),
+        ('{ of = "protocol", rule = "p" }', "a prediction and the rule that judges it are written down together"),
+        ('{ of = "protocol", rules = "p" }', "unknown key (allowed: of, prediction, rule)"),
+    ],
+)
+def test_a_replication_without_its_rule_is_refused(suites: Path, given: str, told: str) -> None:
+    [line] = complaints(suites, OVER_SEEDS.replace("equivalent", f"replication = {given}\nequivalent"))
+    assert told in line
+
+
+def test_the_documents_say_of_each_suite_what_it_replicates() -> None:
+    root = Path(__file__).parents[1]
+    table = (root / "docs" / "suites.md").read_text(encoding="utf-8").partition("## Suites that come")[2]
+    rows = [line.strip("|").split("|") for line in table.partition("##")[0].splitlines() if line.startswith("| `")]
+    said = {name.strip(" `"): told.strip() for names, _, told in rows for name in names.split(",")}
+    suites = read_suites(root / "benchmarks.toml", load_catalog())
+    assert said == {name: suite.replication.of if suite.replication else "–" for name, suite in suites.items()}
+    assert all(suite.replication for name, suite in suites.items() if name.startswith("paper"))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from attrimark.leaderboards.board_grids import banner as banner_of
+from attrimark.leaderboards.board_grids import heading
 from attrimark.leaderboards.leaderboard import leaderboards
 from attrimark.leaderboards.tables import as_html, as_json, as_markdown, as_text
+from attrimark.nothing import Nothing
 from attrimark.statistics.intervals import NO_INTERVAL, TEXTS_ONLY
 from attrimark_registry import AttrimarkError
 
@@ -80,6 +82,7 @@ def test_by_a_metric_that_describes_nobody_is_better():
     assert re.search(r"below +0\.3\d* ±\S+< ", told)
     assert not any(each in told for each in ("↑", "↓", "From random (0)"))
     assert "neither is better" in told
+    assert heading(column) == "described"
     for written in (as_markdown(board), as_html(board), as_json(board)):
         assert written
 
@@ -432,7 +435,7 @@ def test_there_is_one_board_for_each_dataset_model_and_chain():
 
 @pytest.mark.parametrize("records", [[], accuracy(0.9)])
 def test_nothing_to_show_says_what_to_do(records):
-    with pytest.raises(AttrimarkError, match="nothing to show: run the suite first"):
+    with pytest.raises(Nothing, match="nothing to show: run the suite first"):
         leaderboards(records, METRICS)
 
 

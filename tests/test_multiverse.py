@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from unittest.mock import patch
@@ -37,7 +39,7 @@ from attrimark.worker import run_job
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.metrics.sufficiency import Sufficiency
 from attrimark_plugins.models.tiny import TinyEncoder, TinyWriter
-from attrimark_registry import Attribution, AttrimarkError, load_catalog
+from attrimark_registry import Attribution, AttrimarkError, Record, load_catalog
 from attrimark_registry.errors import Unsupported
 
 SUITE = """
@@ -470,8 +472,45 @@ def test_the_command_prints_and_says_what_is_missing(ran, tmp_path, capsys):
     assert called(["multiverse", "small", "--json", "--a", "random", "--b", "leave-one-out", *common]) == 0
     assert len(json.loads(capsys.readouterr().out)[0]["curves"]) == 2
     assert called(["multiverse", "small", "--a", "random", *common]) == 4
-    assert called(["multiverse", "small", "--config", str(path), "--store", str(tmp_path / "empty")]) == 4
+    assert called(["multiverse", "small", "--config", str(path), "--store", str(tmp_path / "empty")]) == 5
+    assert "holds no results" in capsys.readouterr().err
+    Store(tmp_path / "fresh").close()
+    assert called(["multiverse", "small", "--config", str(path), "--store", str(tmp_path / "fresh")]) == 5
     assert "nothing is stored for the multiverse" in capsys.readouterr().err
+
+
+def test_a_weak_model_has_its_banner_above_the_numbers(found):
+    assert found.accuracy is None  # the suite does not measure it
+    weak = as_text(replace(found, accuracy=0.5))
+    assert weak.index("WEAK MODEL: its accuracy is 0.5,") < weak.index("sufficiency:")
+    assert "WEAK" not in as_text(replace(found, accuracy=0.9))
+
+
+def test_the_accuracy_is_that_of_the_model_alone(ran):
+    _, store, path = ran
+    right = suite_of(path.with_name("right.toml"), SUITE.replace("metrics = [", 'metrics = ["accuracy", ') + CHOICES)
+    assert computed(right, store)["ok"] > 0
+    (found,) = multiverses(right, store)
+    records = store.records(cell.id for cell in cells_of(right))
+    values = [each.value for record in records.values() if record.specs["method"] is None for each in record.measures]
+    assert found.accuracy == pytest.approx(np.mean(values))
+
+
+def test_the_time_that_the_documents_tell_is_of_as_many_analyses(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "performance")
+    performance = import_module("multiverse")
+    for name in ("machine", "multiverse"):  # imported by their names: no other test may find them
+        sys.modules.pop(name)
+
+    suite = performance.suite_of(3, 4, 2, tmp_path)
+    with Store(tmp_path / "store") as store:
+        for cell in (each for each in cells_of(suite) if each.method is not None):
+            write_outputs(performance.drawn(cell, np.random.default_rng(0)), outputs_path(store.folder, cell))
+            store.save(Record(cell.id, cell.specs, "ok", metric_status={cell.outputs: ("ok", None)}))
+        (found,) = multiverses(suite, store)
+    assert (found.levels.analyses, found.texts, found.seeds, found.notes) == (96, 4, 2, ())
+    assert len(found.ranked["sufficiency"]) == 3
+    assert all(each.different > 1 for each in found.curves)
 
 
 def called(arguments: list[str]) -> int | str | None:

@@ -13,11 +13,12 @@ import click
 import pytest
 from attrimark.cli import main
 from attrimark.configuration.suites import read_suite
+from attrimark.discretion import WITHHELD
 from attrimark.matrix import by_variant, cells_of
 from attrimark.outcome import run_cell
 from attrimark.prepare import prepare
 from attrimark.regression.recorded import read_recorded
-from attrimark.regression.recording import WITHHELD, names_of, narrowed, taken
+from attrimark.regression.recording import names_of, narrowed, taken
 from attrimark.regression.regression import Finding, compare, exit_code
 from attrimark.variants import Variants
 from attrimark_registry.catalog import load_catalog
@@ -184,6 +185,7 @@ def test_junit_and_markdown_tell_the_same(build):
 
 # Clean repetitions, on a loaded machine
 
+REPETITIONS = 10
 
 SMALL = """
 [suites.ci]
@@ -222,7 +224,7 @@ def test_clean_repetitions_pass_on_a_loaded_machine(path, tmp_path):
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
     try:
         first = repeated(path, tmp_path / "first")
-        for place in range(3):
+        for place in range(REPETITIONS):
             told = compare(first, repeated(path, tmp_path / str(place)))
             assert {each.verdict for each in told} == {"same"}
             assert exit_code(told, strict=True, improvements="fail") == 0

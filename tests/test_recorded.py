@@ -1,12 +1,16 @@
 """Recorded files say what was accepted, diff by the line, and are refused where they were tampered with."""
 
 import json
+import os
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from attrimark.bundle import write_whole
 from attrimark.configuration.suites import read_suite
+from attrimark.discretion import WITHHELD
 from attrimark.matrix import cells_of
 from attrimark.regression.anew import spread_of
 from attrimark.regression.recorded import (
@@ -23,10 +27,21 @@ from attrimark.regression.recorded import (
     name_of,
     read_recorded,
     seed_of,
+    settle,
     values_path,
     write_recorded,
 )
-from attrimark.regression.recording import means_by_group, names_of, narrowed, primary_of, renewed, taken, troubles
+from attrimark.regression.recording import (
+    means_by_group,
+    names_of,
+    narrowed,
+    outdated,
+    primary_of,
+    renewed,
+    taken,
+    troubles,
+)
+from attrimark.regression.regression import compare
 from attrimark_registry import AttrimarkError, Cost, Measure, Record
 from attrimark_registry.catalog import load_catalog
 
@@ -62,6 +77,13 @@ def cell(value=0.5, costs=FORWARDS, status="ok", because="first", metric="ok", *
         np.tile(np.array([list(costs.values())], dtype=np.int64), (3, 1)),
     )
     return RecordedCell(Facts(**{**known, **facts}), {"kept": Values(TEXTS, numbers)}, made)
+
+
+def with_metric(**told):
+    """A cell of which something else is told of its metric."""
+    made = cell()
+    metric = made.facts.metrics["kept"].model_copy(update=told)
+    return replace(made, facts=made.facts.model_copy(update={"metrics": {"kept": metric}}))
 
 
 def recorded(cells=None, **rules):
@@ -160,7 +182,7 @@ def test_a_value_changed_beside_it_is_refused(path):
         (b"[]", "not a recorded file"),
         (b"{}", "schema is None"),
         (b'{"schema": 2}', "its schema is 2, this attrimark reads 1: upgrade"),
-        (b'{"schema": 0}', "record again"),
+        (b'{"schema": 0}', "record all of it again: attrimark record SUITE --anew"),
         (b"<<<<<<< HEAD\n{", "recorded.json:1:1: expecting value"),
         (b"\xff\xfe", "no UTF-8"),
     ],
@@ -193,6 +215,62 @@ def test_a_failed_write_leaves_both_files_as_they_were(path, monkeypatch):
     with pytest.raises(AttrimarkError, match="full"):
         write_recorded(recorded({name_of("a", 0): cell(0.1)}), path)
     assert (path.read_bytes(), values_path(path).read_bytes()) == before
+    assert len(list(path.parent.iterdir())) == 2
+
+
+@pytest.fixture
+def deaths(monkeypatch, tmp_path):
+    """What a kill would leave: a copy of the folder before and after every step that changes it."""
+    copies = []
+
+    def keep(folder):
+        copies.append(shutil.copytree(folder, tmp_path / f"death {len(copies)}"))
+
+    def watched(verb):
+        def step(path, *rest, **options):
+            folder = Path(path).parent
+            keep(folder)
+            done = verb(path, *rest, **options)
+            keep(folder)
+            return done
+
+        return step
+
+    monkeypatch.setattr(os, "replace", watched(os.replace))
+    monkeypatch.setattr(Path, "unlink", watched(Path.unlink))
+    return copies
+
+
+def test_a_writer_killed_at_any_point_leaves_what_can_be_read(tmp_path, deaths):
+    path = tmp_path / "files" / "recorded.json"
+    old, new = recorded(), recorded({NAME: cell(0.1)})
+    write_recorded(old, path)
+    before = len(deaths)
+    write_recorded(new, path)
+    left = deaths[before:]
+    found = [set(read_recorded(folder / path.name).cells) == set(new.cells) for folder in left]
+    assert found == sorted(found)
+    assert {*found} == {False, True}
+    assert sorted(each.name for each in path.parent.iterdir()) == ["recorded.json", "recorded.safetensors"]
+    # whatever was left, the next writer tidies up, and so does one that has nothing to write
+    for folder in left:
+        again = shutil.copytree(folder, tmp_path / "again" / folder.name) / path.name
+        kept = read_recorded(again)
+        settle(again)
+        assert set(read_recorded(again).cells) == set(kept.cells)
+        write_recorded(new, folder / path.name)
+        assert set(read_recorded(folder / path.name).cells) == set(new.cells)
+        for each in (again.parent, folder):
+            assert {one.name for one in each.glob("*.safetensors")} == {"recorded.safetensors"}
+
+
+def test_a_first_writer_killed_leaves_nothing_or_what_can_be_read(tmp_path, deaths):
+    path = tmp_path / "files" / "recorded.json"
+    write_recorded(recorded(), path)
+    there = [folder for folder in deaths if (folder / path.name).exists()]
+    assert 0 < len(there) < len(deaths)
+    for folder in there:
+        assert set(read_recorded(folder / path.name).cells) == set(recorded().cells)
 
 
 @pytest.mark.parametrize("place", ["", "file/recorded.json", "recorded.safetensors"])
@@ -216,7 +294,7 @@ NAME = name_of("films × tiny × occlusion", 0)
 
 
 def moved(old, new):
-    return renewed(recorded({NAME: old}), recorded({NAME: new}), "because")[1].get(NAME)
+    return renewed(recorded({NAME: old}), recorded({NAME: new}), "because", [NAME])[1].get(NAME)
 
 
 def test_noise_below_a_third_of_the_tolerance_changes_nothing():
@@ -242,7 +320,7 @@ def test_other_facts_are_recorded_anew(fact):
 def test_lines_that_stay_keep_their_reason():
     other = name_of("films × tiny × lime", 0)
     before = recorded({NAME: cell(), other: cell(because="first")})
-    after, changed = renewed(before, recorded({NAME: cell(0.7), other: cell()}), "better")
+    after, changed = renewed(before, recorded({NAME: cell(0.7), other: cell()}), "better", [NAME, other])
     assert changed == {NAME: "kept"}
     assert after.cells[NAME].facts.because == "better"
     assert after.cells[other].facts.because == "first"
@@ -251,12 +329,64 @@ def test_lines_that_stay_keep_their_reason():
 def test_what_was_not_asked_for_stays_and_what_is_gone_is_dropped():
     other = name_of("films × tiny × lime", 0)
     before = recorded({NAME: cell(), other: cell()})
-    after, changed = renewed(before, recorded({NAME: cell(0.7)}), "why", only="*occlusion*")
+    after, changed = renewed(before, recorded({NAME: cell(0.7)}), "why", [NAME], only="*occlusion*")
     assert set(after.cells) == {NAME, other}
     assert set(changed) == {NAME}
-    after, changed = renewed(before, recorded({NAME: cell()}), "why")
+    after, changed = renewed(before, recorded({NAME: cell()}), "why", [NAME])
     assert set(after.cells) == {NAME}
     assert changed == {other: "no longer in the suite"}
+
+
+def test_what_has_no_result_yet_stays():
+    other = name_of("films × tiny × lime", 0)
+    before = recorded({NAME: cell(), other: cell()}, reseeds={group_of(other): {"kept": SPREAD}})
+    after, changed = renewed(before, recorded({NAME: cell(0.7)}), "why", [NAME, other])
+    assert after.cells[other] is before.cells[other]
+    assert after.reseeds == before.reseeds
+    assert set(changed) == {NAME}
+
+
+# The spread over seeds is of what was recorded with it
+
+
+SPREAD = (0.5, 0.51, 0.49, 0.52, 0.48)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (cell(dataset="e"), "dataset"),
+        (cell(weights="x"), "weights"),
+        (cell(method="2"), "method"),
+        (cell(operator="delete"), "operator"),
+        (cell(0.49), "kept's mean"),
+        (with_metric(version="2"), "kept's version"),
+        (with_metric(operators=("delete", "pad")), "kept's operators"),
+        (with_metric(texts=0), "kept"),
+        (cell(0.499), None),
+        (cell(costs={**FORWARDS, "forwards": 31}), None),
+    ],
+)
+def test_a_spread_over_seeds_goes_with_what_it_was_of(changed, told):
+    group = group_of(NAME)
+    before = recorded({NAME: cell()}, reseeds={group: {"kept": SPREAD}})
+    after, moved = renewed(before, recorded({NAME: changed}), "why", [NAME])
+    assert NAME in moved
+    assert outdated(before, after) == ({(group, "kept"): told} if told else {})
+    assert after.reseeds == ({} if told else before.reseeds)
+    # one that was measured with the new numbers takes its place
+    fresh = recorded({NAME: changed}, reseeds={group: {"kept": SPREAD[:2]}})
+    assert renewed(before, fresh, "why", [NAME])[0].reseeds == fresh.reseeds
+
+
+def test_a_spread_over_seeds_that_is_left_out_of_date_judges_no_model():
+    group = group_of(NAME)
+    before = recorded({NAME: cell()}, reseeds={group: {"kept": SPREAD}})
+    after, _ = renewed(before, recorded({NAME: cell(0.2, dataset="e")}), "another dataset", [NAME])
+    again = recorded({NAME: cell(0.21, dataset="e", weights="x")})
+    (told,) = (each for each in compare(after, again) if each.kind == "quality")
+    assert told.verdict == "inconclusive"
+    assert "cannot tell from reseeding" in told.reason
 
 
 def test_what_failed_is_not_recorded_and_what_was_recorded_stays():
@@ -264,7 +394,7 @@ def test_what_failed_is_not_recorded_and_what_was_recorded_stays():
     for bad in (cell(status="failed", why="boom"), cell(metric="invalid")):
         run = recorded({NAME: bad})
         assert set(troubles(run)) == {NAME}
-        after, changed = renewed(before, run, "why")
+        after, changed = renewed(before, run, "why", [NAME])
         assert after.cells[NAME] is before.cells[NAME]
         assert not changed
 
@@ -348,7 +478,7 @@ def test_records_become_lines_with_their_medians(cells, tmp_path):
     assert not any(text in repr(line.values) for text in texts)
     failed = {one.id: replace(record, status="failed", reason="'a text'")}
     withheld = taken("small", cells, names, failed, lambda record: [], store_text=False)
-    assert "a text" not in next(iter(withheld.cells.values())).facts.why
+    assert next(iter(withheld.cells.values())).facts.why == WITHHELD
     assert narrowed(made, "*lime*").cells == {}
 
 

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from io import StringIO
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,18 +14,16 @@ import pytest
 import yaml
 from attrimark.cli import main
 from attrimark.configuration.suites import read_suite
+from attrimark.discretion import WITHHELD
 from attrimark.matrix import cells_of
-from attrimark.progress import Progress
 from attrimark.regression.anew import Interrupted, store_at
-from attrimark.regression.recorded import read_recorded, values_path
-from attrimark.regression.recording import WITHHELD
+from attrimark.regression.recorded import group_of, read_recorded, values_path, write_recorded
 from attrimark.regression.work_trees import in_tree, side
 from attrimark.slots import Slot
 from attrimark.store import Store
-from attrimark_registry import AttrimarkError, Record
+from attrimark_registry import AttrimarkError
 from attrimark_registry.catalog import load_catalog
 from click.testing import CliRunner
-from rich.console import Console
 
 from tests.references.strangers import PLUGINS, changed, distribution
 
@@ -61,15 +59,15 @@ metrics = ["average-precision"]
     return call
 
 
-def fill(store="store", cells=None, **changes):
-    """Records of the suite, by hand: one text."""
-    from dataclasses import replace
-
+def fill(store="store", only=None, **changes):
+    """Records of the suite, by hand: one text; of one method only where it is named."""
     from attrimark_registry import Cost, Measure, Record
 
     suite = read_suite(Path("benchmarks.toml"), "ci", load_catalog())
     with Store(Path(store)) as opened:
         for cell in cells_of(suite):
+            if only and not (cell.method and cell.method.name == only):
+                continue
             text = cell.variant.examples[0].id
             record = Record(
                 cell.id, cell.specs, "ok", own=Cost(forwards=3), machine={"system": "Linux"},
@@ -172,9 +170,64 @@ def test_a_harmed_recorded_file_is_an_error_and_is_never_overwritten(shell, harm
     assert {each: each.read_bytes() for each in Path().glob("recorded*")} == before
 
 
+@pytest.mark.parametrize("content", [b'{"schema": 0}', b"{", b"\xff"])
+def test_a_file_that_cannot_be_read_is_recorded_anew_where_that_is_asked_for(shell, content):
+    fill()
+    Path("recorded.json").write_bytes(content)
+    refused = record(shell)
+    assert refused.exit_code == 4
+    assert Path("recorded.json").read_bytes() == content
+    (advice,) = re.findall(r"attrimark (record SUITE --anew --reason TEXT)", refused.stderr)
+    words = shlex.split(advice.replace("SUITE", "ci").replace("TEXT", "afresh"))
+    assert shell(*words, *STORED).exit_code == 0
+    assert shell("regress", "ci", *STORED, "--strict").exit_code == 0
+    assert {each.facts.because for each in read_recorded(Path("recorded.json")).cells.values()} == {"afresh"}
+
+
+def test_recording_anew_without_any_result_leaves_the_file(shell):
+    fill()
+    record(shell)
+    before = Path("recorded.json").read_bytes()
+    assert shell("record", "ci", "--reason", "why", "--anew", "--store", "empty", "--no-run").exit_code == 5
+    assert Path("recorded.json").read_bytes() == before
+
+
+def test_cells_without_a_result_yet_stay_as_they_were_recorded(shell):
+    fill()
+    record(shell)
+    before = read_recorded(Path("recorded.json"))
+    fill("part", only="random")
+    part = ("--store", "part", "--no-run")
+    told = shell("record", "ci", "--reason", "later", *part)
+    assert told.exit_code == 1
+    lost = [line for line in told.stderr.splitlines() if line.endswith(": no result yet")]
+    assert len(lost) == len(before.cells) - 1
+    assert "no longer in the suite" not in told.output
+    assert read_recorded(Path("recorded.json")).cells.keys() == before.cells.keys()
+    assert shell("record", "ci", "--reason", "later", *part, "--only", "*× random ×*").exit_code == 0
+
+
+def test_a_spread_over_seeds_that_is_dropped_is_told(shell):
+    fill()
+    record(shell)
+    path = Path("recorded.json")
+    before = read_recorded(path)
+    group = next(group_of(name) for name in before.cells if "random" in name)
+    spread = {group: {"average-precision": (0.5, 0.4, 0.6, 0.5, 0.5)}}
+    write_recorded(replace(before, reseeds=spread), path)
+    assert read_recorded(path).reseeds == spread
+    suite = Path("benchmarks.toml")
+    suite.write_text(suite.read_text().replace("explain = 1", "explain = 2"))
+    fill()
+    told = record(shell)
+    assert f"{group} · average-precision: its spread over seeds is dropped (dataset changed)" in told.stdout
+    assert read_recorded(path).reseeds == {}
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (("record", "ci", "--reason", "x", "--anew", "--only", "*", *STORED), "leave --only out"),
         (("regress", "ci", *STORED), "record first"),
         (("regress", "ci", "--no-run"), "--no-run needs --store"),
         (("record", "ci", *STORED), "Missing option '--reason'"),
@@ -301,16 +354,6 @@ def test_texts_are_shown_where_both_the_suite_and_the_recorded_file_allow_it(she
     # who looks again does not allow it by looking
     assert record(shell, *flag).exit_code == 1
     assert read_recorded(Path("recorded.json")).store_text == stored
-
-
-@pytest.mark.parametrize("discreet", [True, False])
-def test_progress_can_leave_reasons_out(discreet):
-    written = StringIO()
-    observer = Progress(console=Console(file=written), discreet=discreet)
-    observer.run_started("ci", 1, 1)
-    observer.cell_finished(Record("cell", {"method": "random"}, "failed", "ValueError: a moving text"))
-    assert "random: failed" in written.getvalue()
-    assert ("a moving text" in written.getvalue()) != discreet
 
 
 def test_a_side_that_times_can_leave_out_what_it_says(shell, capfd):

@@ -138,9 +138,14 @@ def test_a_metric_that_is_gone_is_missing():
 
 
 def test_texts_that_lose_their_explanation_or_value_are_a_regression():
-    fewer = judged(suite(cell()), suite(cell(count=COUNT - 1)))
-    assert fewer["status"].verdict == "regressed"
-    assert fewer["cost"].verdict == "incomparable"
+    fewer = compare(suite(cell()), suite(cell(scores()[:-1], count=COUNT - 1)))
+    found = {(each.what, each.kind): each for each in fewer}
+    assert found["status", "state"].verdict == "regressed"
+    assert found["status", "state"].reason == "explains 39 of the 40 texts recorded"
+    assert found["kept", "state"].verdict == "regressed"
+    assert found["cost", "cost"].verdict == "incomparable"
+    assert found["kept", "quality"].verdict == "same"
+    assert exit_code(fewer) == 1
     values = scores()
     values[0] = np.nan
     assert judged(suite(cell()), suite(cell(values)))["kept"].verdict == "regressed"
@@ -158,6 +163,12 @@ def test_what_failed_before_and_works_now_is_improved():
     assert findings[0].verdict == "improved"
     assert exit_code(findings) == 0
     assert exit_code(findings, improvements="fail") == 1
+
+
+def test_a_text_more_is_no_regression_and_the_others_are_compared():
+    found = judged(suite(cell(scores()[1:], count=COUNT - 1)), suite(cell()))
+    assert {what: each.verdict for what, each in found.items()} == {"cost": "incomparable"}
+    assert exit_code(list(found.values()), strict=True) == 0
 
 
 # Cost
@@ -238,6 +249,34 @@ def test_better_quality_is_improved_and_lower_may_be_better():
             lower = each.facts.metrics["kept"].model_copy(update={"better": "lower"})
             each.facts.metrics["kept"] = lower
     assert judged(*sides)["kept"].verdict == "regressed"
+
+
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_values_are_paired_by_text_and_not_by_place(seeds):
+    def cells(first, last, change=0.0):
+        # a text's value is its place, so that pairs of places would differ by a whole text
+        texts = tuple(map(hashed, IDS[first:last]))
+        made = [cell(np.arange(first, last) / 50 + change, count=last - first) for _ in range(seeds)]
+        return suite(*(replace(each, values={"kept": Values(texts, each.values["kept"].numbers)}) for each in made))
+
+    def quality(before, after):
+        return next(each for each in compare(before, after) if each.kind == "quality")
+
+    shifted = quality(cells(0, 38), cells(2, 40))
+    assert (shifted.verdict, shifted.reason) == ("same", "equal for every text")
+    assert shifted.before == shifted.after == pytest.approx(np.arange(2, 38).mean() / 50)
+    worse = quality(cells(0, 38), cells(2, 40, -0.1))
+    assert (worse.verdict, worse.after - worse.before) == ("regressed", pytest.approx(-0.1))
+    apart = quality(cells(0, 20), cells(20, 40))
+    assert (apart.verdict, apart.before) == ("inconclusive", pytest.approx(np.nan, nan_ok=True))
+    assert "0 texts are fewer than the 30" in apart.reason
+
+
+def test_the_order_of_texts_is_no_matter():
+    turned = cell(scores())
+    values = turned.values["kept"]
+    turned = replace(turned, values={"kept": Values(values.texts[::-1], values.numbers[:, ::-1])})
+    assert judged(suite(cell()), suite(turned)) == {}
 
 
 def test_a_metric_that_is_not_primary_informs():

@@ -190,3 +190,14 @@ def test_texts_explained_for_different_labels_are_left_out_with_the_remedy(ran):
     assert 'target = "gold"' in left_out["one"]
     stacks, _ = _stacked([[[explained(1)]], [[explained(1)]]])
     assert stacks[0].scores.shape == (2, 1, 1)
+
+
+def test_where_no_text_is_explained_alike_there_is_no_number_and_all_else_stands(ran, monkeypatch, tmp_path):
+    suite, store, _ = ran
+    told = {"planted-test-0": "explained for different labels"}
+    monkeypatch.setattr("attrimark.stability.population._stacked", lambda by_seed: ((), told))
+    (stability,) = stabilities(suite, store)
+    assert all(np.isnan(each.mean) for variation in stability.variations for each in variation.values.values())
+    assert "explained for different labels" in as_text(stability)
+    assert json.loads(json.dumps(as_json(stability), allow_nan=False))
+    write_figures([stability], tmp_path)

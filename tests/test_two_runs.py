@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attrimark.leaderboards.two_runs import NothingToCompare, Run, compare_runs
+from attrimark.leaderboards.two_runs import Run, compare_runs
 from attrimark.leaderboards.two_runs_tables import as_json, as_text
+from attrimark.nothing import Nothing
 from attrimark.statistics.intervals import TEXTS_ONLY
 
 from tests.references.drawn_records import (
@@ -177,7 +178,7 @@ def test_one_text_has_no_verdict_and_says_so():
     ],
 )
 def test_runs_without_a_number_in_common_are_refused_with_the_reason(before, after, told):
-    with pytest.raises(NothingToCompare) as refused:
+    with pytest.raises(Nothing) as refused:
         compare_runs(run("A", before), run("B", after))
     assert told in str(refused.value)
 

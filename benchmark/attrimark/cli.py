@@ -1,7 +1,8 @@
 """The command line. A command's module is imported when it is called: `attrimark --help` answers at once.
 
 Exit codes: 0 all is well; 1 a regression, or a cell that failed; 2 interrupted, and resumable; 3 an internal error;
-4 wrong usage, configuration or recorded file; 5 nothing to run or compare; 7 inconclusive, where asked to be strict.
+4 wrong usage, configuration or recorded file; 5 nothing to run, show or compare; 7 inconclusive, where asked to be
+strict.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Commands(click.Group):
 def _tell(error: Exception, debug: bool) -> int:
     if _is_ours(error):
         click.echo(f"Error: {error}", err=True)
-        return USAGE
+        return getattr(error, "exit_code", USAGE)
     if debug:
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     else:

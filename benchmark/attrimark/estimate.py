@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from attrimark_registry.attribution import Attribution
 from attrimark_registry.encoding import Target
-from attrimark_registry.errors import Unsupported
 from attrimark_registry.plugin import Exploration, ModelMethod, SubsetMethod, SubsetMetric
 from attrimark_registry.text import Example, features_of
 
@@ -80,5 +79,8 @@ def _subsets(exploration: Exploration, features: int) -> int:
             keep = exploration.send(values)  # pyright: ignore[reportArgumentType]
             asked |= {np.packbits(row).tobytes() for row in keep}
             values = np.zeros(len(keep))
-    except (StopIteration, Unsupported):
+    except StopIteration:
+        return len(asked)
+    # a stranger's code refuses, or breaks: what comes of that is recorded when it runs
+    except Exception:
         return len(asked)

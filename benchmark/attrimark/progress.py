@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,15 +18,10 @@ REMEMBERED = 3600.0  # seconds: cells take minutes, and rich would judge the spe
 
 
 class Progress:
-    """An observer of runs: register it with a plugin manager.
+    """An observer of runs: register it with a plugin manager."""
 
-    Args:
-        discreet: leave out reasons, which may quote texts.
-    """
-
-    def __init__(self, quiet: bool = False, console: Console | None = None, discreet: bool = False) -> None:
+    def __init__(self, quiet: bool = False, console: Console | None = None) -> None:
         self.display = display_for(console or Console(stderr=True), quiet)
-        self.discreet = discreet
 
     @hookimpl
     def run_started(self, suite: str, cells: int, pending: int) -> None:
@@ -39,7 +33,7 @@ class Progress:
 
     @hookimpl
     def cell_finished(self, record: Record) -> None:
-        self.display.finished(replace(record, reason=None) if self.discreet else record)
+        self.display.finished(record)
 
     @hookimpl
     def run_finished(self, suite: str, summary: dict[str, Any]) -> None:

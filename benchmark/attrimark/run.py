@@ -15,6 +15,7 @@ from attrimark_registry.plugin import Metric
 
 from attrimark.multiverse.outputs_file import outputs_path
 
+from .discretion import as_told
 from .job import Job, Task, to_json
 from .matrix import Cell, by_variant, cells_of
 from .outcome import unfinished
@@ -134,7 +135,7 @@ def _heed(
         told = {name: message[name] for name in ("variant", "stage", "done", "total")}
         observers.hook.work_advanced(**told)
     else:
-        record = record_of(message["record"])
+        record = as_told(record_of(message["record"]), store.telling)
         assignment.running = None
         task = assignment.left.pop(record.cell)
         _save(record, task, message["spooled"], store)

@@ -20,6 +20,11 @@ from attrimark_registry.attribution import Cost, Measure, Record, Status
 from attrimark_registry.errors import AttrimarkError
 
 from .bundle import SUFFIX, checked, move
+from .discretion import Telling, as_told, everything, telling_of
+from .nothing import Nothing
+from .suite import Suite
+
+DATABASE = "store.sqlite"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -29,6 +34,7 @@ class Store:
 
     Attributes:
         folder: where all of it is.
+        telling: what is told of a reason that is read, and kept of one that is saved.
         spool: where workers write bundles before they are adopted.
 
     Raises:
@@ -36,15 +42,16 @@ class Store:
             path, and the store is as it was before.
     """
 
-    def __init__(self, folder: Path = Path(".attrimark")) -> None:
+    def __init__(self, folder: Path = Path(".attrimark"), telling: Telling = everything) -> None:
         self.folder = folder
-        self.path = folder / "store.sqlite"
+        self.telling = telling
+        self.path = folder / DATABASE
         self.bundles = folder / "bundles"
         self.spool = folder / "spool"
         with _told(folder):
             for inside in (self.bundles, self.spool):
                 inside.mkdir(parents=True, exist_ok=True)
-        for inside in (self.bundles, self.spool, self.path, folder / "store.sqlite-journal"):
+        for inside in (self.bundles, self.spool, self.path, folder / f"{DATABASE}-journal"):
             if inside.is_symlink():
                 raise AttrimarkError(f"{inside} is a link, and links are not followed: remove it")
         with _told(self.path):
@@ -56,6 +63,28 @@ class Store:
         except BaseException:
             self._database.close()
             raise
+
+    @classmethod
+    def existing(cls, folder: Path, suite: Suite) -> Store:
+        """The store that is in a folder, for those that only read: none is made.
+
+        Args:
+            suite: whose results are looked for; it says what may be told of them.
+
+        Raises:
+            Nothing: there is none.
+        """
+        if not cls.is_at(folder):
+            raise Nothing(
+                f"{folder} holds no results: run the suite first (attrimark run {suite.name}), or name the folder that "
+                "does"
+            )
+        return cls(folder, telling_of(suite))
+
+    @staticmethod
+    def is_at(folder: Path) -> bool:
+        """Whether a folder holds results."""
+        return (folder / DATABASE).exists()
 
     def __enter__(self) -> Store:
         return self
@@ -79,11 +108,12 @@ class Store:
                 ends[row["cell"]][row["metric"]] = (row["status"], row["reason"])
             for row in self._rows("measures", wanted):
                 measures[row["cell"]].append(_measure(row))
-        return {
+        whole = {
             cell: replace(found[cell], measures=tuple(measures[cell]), metric_status=ends[cell])
             for cell in json.loads(wanted)
             if cell in found
         }
+        return {cell: as_told(record, self.telling) for cell, record in whole.items()}
 
     def cells(self) -> list[str]:
         """The ids of all cells that have an outcome, the latest last."""
@@ -110,6 +140,7 @@ class Store:
 
     def save(self, record: Record) -> None:
         """Keep a cell's outcome with its measures, in place of an earlier outcome of that cell."""
+        record = as_told(record, self.telling)
         ends: dict[str, tuple[Status, str | None]] = {each.metric: ("ok", None) for each in record.measures}
         ends |= record.metric_status
         with _told(self.path), self._transaction():
@@ -152,7 +183,7 @@ class Store:
             if not known:
                 raise AttrimarkError(f"{self.path}: cell {cell} has no record to add measures to; run it first")
             self._database.execute("DELETE FROM metrics WHERE cell = ? AND metric = ?", (cell, metric))
-            self._insert(cell, metric, status, reason, measures)
+            self._insert(cell, metric, status, reason and self.telling(reason), measures)
 
     def adopt(self, spooled: Path) -> str:
         """Move a finished bundle out of the spool and give its sha256; again, where that was done already.

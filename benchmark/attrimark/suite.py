@@ -10,6 +10,7 @@ from attrimark_registry.removal import Operator
 from attrimark_registry.text import Granularity
 
 from attrimark.multiverse.choices import Choices, Pooling
+from attrimark.replication import Replication
 from attrimark.stability.equivalence import Equivalence
 from attrimark.stability.prediction import Prediction
 from attrimark.strategies.factor_comparison import FactorComparison
@@ -62,7 +63,8 @@ class Suite:
         predictions: what is expected, written down before the run.
         comparisons: strategies, quantizers or models to be compared, and what is expected of them.
         primary: names of the metrics that gate a build; the others inform. Empty: the headline of explanations.
-        store_text: whether reports of a comparison may show texts.
+        store_text: whether what is shown or recorded may quote texts.
+        replication: what it repeats of a study; None where it repeats none.
         multiverse: the choices over which every verdict is made again, from raw outputs that are kept for them.
     """
 
@@ -77,6 +79,7 @@ class Suite:
     comparisons: tuple[FactorComparison, ...] = ()
     primary: tuple[str, ...] = ()
     store_text: bool = True
+    replication: Replication | None = None
     multiverse: Choices | None = None
 
     @property

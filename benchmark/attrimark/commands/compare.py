@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from attrimark.leaderboards.two_runs import Run
 
-NOTHING_TO_COMPARE = 5
-
 
 @click.command()
 @click.argument("before", metavar="A")
@@ -26,9 +24,7 @@ NOTHING_TO_COMPARE = 5
 @click.option("--format", "form", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True)
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file instead.")
 @options.as_json
-@click.pass_context
 def command(
-    context: click.Context,
     before: str,
     after: str,
     suite: str | None,
@@ -41,28 +37,25 @@ def command(
     """Compare run B with run A: two stores of one suite, or two suites in one store.
 
     Paired on seeds and texts: each method's difference B − A by each metric, with its interval, and whether it holds on
-    the next seed. Exit code 5 where the runs have nothing in common.
+    the next seed. Exit code 5 where a run has no results, or the two have nothing in common.
     """
     import json
 
     from attrimark_registry.catalog import load_catalog
 
     from attrimark.bundle import write_whole
-    from attrimark.leaderboards.two_runs import NothingToCompare, compare_runs
+    from attrimark.leaderboards.two_runs import compare_runs
     from attrimark.leaderboards.two_runs_tables import as_json as as_plain
     from attrimark.leaderboards.two_runs_tables import as_text
+    from attrimark.store import Store
 
     catalog = load_catalog()
-    folders = [each for each in (before, after) if (Path(each) / "store.sqlite").exists()]
+    folders = [each for each in (before, after) if Store.is_at(Path(each))]
     if folders and not suite:
         raise click.UsageError(f"{folders[0]} is a folder of results: name the --suite that ran")
     places = [(suite, Path(each)) for each in (before, after)] if suite else [(before, store), (after, store)]
-    try:
-        one, other = (_run(name, where, config, catalog, of_store=suite is not None) for name, where in places)
-        found = compare_runs(one, other)
-    except NothingToCompare as error:
-        click.echo(f"Nothing to compare: {error}", err=True)
-        context.exit(NOTHING_TO_COMPARE)
+    one, other = (_run(name, where, config, catalog, of_store=suite is not None) for name, where in places)
+    found = compare_runs(one, other)
     if as_json or form == "json":
         told = json.dumps(as_plain(found), indent=2, ensure_ascii=False)
     else:
@@ -79,9 +72,6 @@ def _run(suite: str, store: Path, config: Path, catalog: Catalog, of_store: bool
     from attrimark.matrix import cells_of
     from attrimark.store import Store
 
-    cells = cells_of(read_suite(config, suite, catalog))
-    # opening a store makes it, and a mistyped folder should not become one
-    if not (store / "store.sqlite").exists():
-        raise click.UsageError(f"{store} holds no results")
-    with Store(store) as opened:
-        return stored_run(str(store) if of_store else suite, cells, opened)
+    chosen = read_suite(config, suite, catalog)
+    with Store.existing(store, chosen) as opened:
+        return stored_run(str(store) if of_store else suite, cells_of(chosen), opened)

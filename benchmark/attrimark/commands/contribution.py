@@ -19,18 +19,20 @@ from . import options
 def command(suite: str, config: Path, store: Path, figures: Path | None, format: Literal["table", "markdown"]) -> None:
     """Print TuCo by class of prompt, accuracy by α, and contributions by layer for SUITE, from stored results."""
     from attrimark_registry.catalog import load_catalog
-    from attrimark_registry.errors import AttrimarkError
 
     from attrimark.configuration.suites import read_suite
+    from attrimark.matrix import cells_of
+    from attrimark.nothing import Nothing
     from attrimark.store import Store
 
     from .show import show_contribution
 
     chosen = read_suite(config, suite, load_catalog())
-    with Store(store) as opened:
+    with Store.existing(store, chosen) as opened:
+        if not opened.records(cell.id for cell in cells_of(chosen)):
+            raise Nothing(f"nothing to show: run the suite first: attrimark run {suite}")
         shown = show_contribution(chosen, opened, format=format, figures=figures)
     if not shown:
-        raise AttrimarkError(
-            f"suite {suite} has no results of TuCo: "
-            "add the method tuco, its metrics, or the strategy scaled, and run it first"
+        raise click.UsageError(
+            f"suite {suite} has no results of TuCo: add the method tuco, its metrics, or the strategy scaled"
         )

@@ -12,9 +12,11 @@ from . import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from attrimark.leaderboards.board import Leaderboard
     from attrimark.leaderboards.forms import Form
     from attrimark.matrix import Cell
     from attrimark.store import Store
+    from attrimark.suite import Suite
 
 
 @click.command()
@@ -48,37 +50,67 @@ def command(
     figures: Path | None,
     as_json: bool,
 ) -> None:
-    """Print the leaderboards of SUITE from stored results; nothing is computed."""
+    """Print the leaderboards of SUITE from stored results; nothing is computed.
+
+    Exit code 5 where nothing was run yet, or no single explanation is judged.
+    """
     from attrimark_registry.catalog import load_catalog
 
     from attrimark.bundle import write_whole
     from attrimark.configuration.suites import read_suite
     from attrimark.leaderboards.forms import rendered
+    from attrimark.leaderboards.narrowed import narrowed
     from attrimark.matrix import cells_of
     from attrimark.store import Store
 
-    from .show import boards_of, draw
+    from .columns import check_column
+    from .show import draw
 
     form = "json" if as_json else form
     if across and form not in ("table", "markdown", "json"):
         raise click.UsageError("--across is printed as table, markdown or json")
-    cells = cells_of(read_suite(config, suite, load_catalog()))
-    with Store(store) as opened:
-        told = (
-            _across(cells, opened, metric, across, form)
-            if across
-            else rendered(boards_of(cells, opened, metric), form, details)
-        )
+    chosen = read_suite(config, suite, load_catalog())
+    cells = cells_of(chosen)
+    if metric:
+        check_column(metric, cells)
+    with Store.existing(store, chosen) as opened:
+        boards = _telling(chosen, cells, opened)
+        if across:
+            told = _across(boards, cells, opened, metric, across, form)
+        else:
+            told = rendered(narrowed(boards, metric) if metric else boards, form, details)
         if output:
             write_whole(f"{told}\n".encode(), output)
         else:
             click.echo(told if form in ("json", "csv", "latex") else f"{told}\n")
         if figures:
-            draw(cells, opened, figures)
+            draw(chosen, opened, figures)
+
+
+def _telling(suite: Suite, cells: Sequence[Cell], store: Store) -> list[Leaderboard]:
+    """The leaderboards, judged by all metrics of the suite.
+
+    Raises:
+        Nothing: none of them has anything to tell; the message names what has.
+    """
+    from attrimark.nothing import Nothing
+
+    from .columns import nothing_to_show
+    from .show import boards_of
+
+    boards = boards_of(cells, store)
+    if not any(board.tells for board in boards):
+        raise Nothing(nothing_to_show(suite, store))
+    return boards
 
 
 def _across(
-    cells: Sequence[Cell], store: Store, metric: str | None, across: Literal["ranks", "scores"], form: Form
+    boards: Sequence[Leaderboard],
+    cells: Sequence[Cell],
+    store: Store,
+    metric: str | None,
+    across: Literal["ranks", "scores"],
+    form: Form,
 ) -> str:
     import json
 
@@ -86,19 +118,18 @@ def _across(
     from attrimark.leaderboards.across_tables import as_json, as_text
     from attrimark.leaderboards.normalised import normalised
     from attrimark.leaderboards.standings import standings
-
-    from .show import boards_of, metrics_of
+    from attrimark.run import judgements_of
 
     if across == "ranks":
-        found = standings(boards_of(cells, store, metric))
+        found = standings(boards, metric=metric)
     else:
-        records = list(store.records(cell.id for cell in cells).values())
         found = normalised(
-            records,
-            metrics_of(cells, metric),
+            list(store.records(cell.id for cell in cells).values()),
+            judgements_of(cells),
             lambda record: {
                 each.example.id: each.explained for each in read_bundle(store.bundle_path(record.bundle or ""))
             },
+            metric=metric,
         )
     if form == "json":
         return json.dumps([as_json(each) for each in found], indent=2, ensure_ascii=False)

@@ -48,7 +48,7 @@ def command(
         raise click.UsageError("--a and --b name two methods together")
     pair = (first, second) if first and second else None
     chosen = read_suite(config, suite, load_catalog())
-    with Store(store) as opened:
+    with Store.existing(store, chosen) as opened:
         found = multiverses(chosen, opened, [metric] if metric else METRICS, pair)
     if as_json:
         click.echo(json.dumps([plain(each) for each in found], indent=2, ensure_ascii=False))

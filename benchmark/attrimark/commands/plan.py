@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import asdict
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -47,13 +49,17 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
     chosen = read_suite(config, suite, load_catalog())
     cells = cells_of(chosen)
     records = {}
-    if store.exists():
-        with Store(store) as opened:
+    if Store.is_at(store):
+        with Store.existing(store, chosen) as opened:
             records = opened.records(cell.id for cell in cells)
+    # methods and metrics say what they would ask, and may say texts on the way
+    with ExitStack() as stack:
+        for redirect in () if chosen.store_text else (redirect_stdout, redirect_stderr):
+            stack.enter_context(redirect(StringIO()))
+        costs = [estimate(cell) for cell in cells]
     rows = []
-    for cell in cells:
+    for cell, expected in zip(cells, costs, strict=True):
         record = records.get(cell.id)
-        expected = estimate(cell)
         refused = {} if cell.problem else {str(cell.judgements[each]): why for each, why in cell.refusals.items()}
         rows.append(
             {
@@ -72,11 +78,20 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
     total = sum((Estimate(row["passes"], row["tokens"]) for row in left), Estimate())
     seen = _needed(detect, chosen, cells, records, recorded, store) if detect else []
     if as_json:
-        summary = {"cells": rows, "to_run": len(left), "passes": total.passes, "tokens": total.tokens}
+        repeated = chosen.replication and chosen.replication.model_dump()
+        summary: dict[str, Any] = {
+            "replication": repeated,
+            "cells": rows,
+            "to_run": len(left),
+            "passes": total.passes,
+            "tokens": total.tokens,
+        }
         if detect:
             summary["detect"] = {"drop": detect, "metrics": [asdict(each) for each in seen]}
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
         return
+    for line in chosen.replication.says if chosen.replication else ():
+        click.echo(line)
     for variant in dict.fromkeys(row["variant"] for row in rows):
         click.echo(variant)
         mine = [row for row in rows if row["variant"] == variant]

@@ -17,6 +17,7 @@ FAILED, NOTHING = 1, 5
 @click.option("--reason", required=True, help="Why these numbers are accepted; it stands beside each that changed.")
 @recorded_options.recorded
 @recorded_options.only
+@click.option("--anew", is_flag=True, help="Replace the recorded file, whatever it holds, without reading it.")
 @click.option("--reseeds", type=click.IntRange(min=5), metavar="K", help="Train with K seeds, and record their spread.")
 @recorded_options.primary
 @click.option(
@@ -31,6 +32,7 @@ def command(
     reason: str,
     recorded: Path,
     only: str | None,
+    anew: bool,
     reseeds: int | None,
     primary: tuple[str, ...],
     store_text: bool | None,
@@ -44,37 +46,41 @@ def command(
     """Run SUITE and record what its cells cost and scored, for `attrimark regress` to compare with.
 
     A cell that was recorded before is written anew only where a number moved by more than a third of its tolerance.
-    Exit code 1 where a cell failed: it is not recorded, and what was recorded of it stays.
+    Exit code 1 where a cell failed or has no result yet: it is not recorded, and what was recorded of it stays.
     """
     from dataclasses import replace
 
     from attrimark_registry.catalog import load_catalog
 
     from attrimark.configuration.suites import read_suite
+    from attrimark.discretion import telling_of
     from attrimark.matrix import cells_of
     from attrimark.progress import Progress
     from attrimark.regression.anew import Interrupted, Run, spread_of, store_at
     from attrimark.regression.power import power_of
-    from attrimark.regression.recorded import check_place, read_recorded, write_recorded
-    from attrimark.regression.recording import is_as_recorded, primary_of, renewed, troubles
+    from attrimark.regression.recorded import check_place, read_recorded, settle, write_recorded
+    from attrimark.regression.recording import is_as_recorded, outdated, primary_of, renewed, troubles
     from attrimark.slots import slots_for
 
     if not reason.strip():
         raise click.UsageError("--reason must say why")
     if no_run and store is None:
         raise click.UsageError("--no-run needs --store: there is nothing else to take")
+    if anew and only:
+        raise click.UsageError("--anew records the whole suite: leave --only out")
     catalog = load_catalog()
     chosen = read_suite(config, suite, catalog)
     check_place(recorded)
-    before = read_recorded(recorded) if recorded.exists() else None
+    before = read_recorded(recorded) if recorded.exists() and not anew else None
     if before and before.suite != suite:
         raise click.UsageError(f"{recorded} holds the suite {before.suite}: choose another file with --recorded")
     gating = primary_of(cells_of(chosen), primary or chosen.primary, before.primary if before else ())
     shown = store_text if store_text is not None else chosen.store_text and (before is None or before.store_text)
-    catalog.manager.register(Progress(quiet=quiet, discreet=not shown))
+    telling = telling_of(replace(chosen, store_text=shown))
+    catalog.manager.register(Progress(quiet=quiet))
     working = [] if no_run else slots_for(slots, device, threads, discreet=not shown)
     try:
-        with store_at(store, keep=shown) as opened:
+        with store_at(store, keep=shown, telling=telling) as opened:
             run = Run(chosen, opened, working, catalog.manager, only)
             now = run.taken(gating, shown)
             if reseeds:
@@ -82,19 +88,25 @@ def command(
     except Interrupted as interrupted:
         recorded_options.resume(context, interrupted)
         return
-    unfit = troubles(now)
-    after, changed = renewed(before, now, reason, only)
+    names = run.cells[1].values()
+    unfit = troubles(now) | {name: "no result yet" for name in names if now.cells and name not in now.cells}
+    after, changed = renewed(before, now, reason, names, only)
     for name, why in unfit.items():
         click.echo(f"not recorded: {name}: {why}", err=True)
     if not now.cells or not after.cells:
         click.echo("Nothing to record: there are no results to record for these cells.", err=True)
         context.exit(FAILED if unfit else NOTHING)
     if is_as_recorded(before, after, changed):
+        settle(recorded)
         click.echo(f"{recorded} stays as it is: nothing moved by more than a third of its tolerance.")
     else:
         write_recorded(after, recorded)
         for name, moved in changed.items():
             click.echo(f"{name}: {moved}")
+        for (group, metric), moved in (outdated(before, after) if before else {}).items():
+            if metric not in after.reseeds.get(group, {}):
+                told = f"its spread over seeds is dropped ({moved} changed): attrimark record --reseeds would know it"
+                click.echo(f"{group} · {metric}: {told}")
         click.echo(f"{recorded}: {len(changed)} cells changed, of {len(after.cells)}.")
     click.echo("\n".join(power_of(after)))
     context.exit(FAILED if unfit else 0)

@@ -67,6 +67,7 @@ def command(
     from attrimark_registry.catalog import load_catalog
 
     from attrimark.configuration.suites import read_suite
+    from attrimark.discretion import telling_of
     from attrimark.matrix import cells_of
     from attrimark.progress import Progress
     from attrimark.regression.anew import Interrupted, Run, store_at
@@ -91,10 +92,11 @@ def command(
     gating = primary_of(cells_of(chosen), primary or chosen.primary, before.primary)
     # either of the two may forbid it
     before = replace(before, primary=gating, store_text=before.store_text and chosen.store_text)
-    catalog.manager.register(Progress(quiet=quiet or as_json, discreet=not before.store_text))
+    telling = telling_of(replace(chosen, store_text=before.store_text))
+    catalog.manager.register(Progress(quiet=quiet or as_json))
     working = slots_for(slots, device, threads, discreet=not before.store_text)
     try:
-        with store_at(store, keep=before.store_text) as opened:
+        with store_at(store, keep=before.store_text, telling=telling) as opened:
             run = Run(chosen, opened, [] if no_run else working, catalog.manager, only)
             cells, names = run.cells
             now = run.taken(gating, before.store_text)

@@ -8,7 +8,6 @@ import click
 
 from . import options
 
-NOTHING = 5
 TEXTS = 5
 
 
@@ -25,10 +24,7 @@ TEXTS = 5
     help="How many texts of each dataset × model × chain to show word by word.",
 )  # fmt: skip
 @click.option("--figures", type=click.Path(path_type=Path), help="Also write every figure here, as SVG, PDF and PNG.")
-@click.pass_context
-def command(
-    context: click.Context, suite: str, config: Path, store: Path, output: Path, texts: int, figures: Path | None
-) -> None:
+def command(suite: str, config: Path, store: Path, output: Path, texts: int, figures: Path | None) -> None:
     """Write one HTML page with all that SUITE found, from stored results; nothing is computed.
 
     The page needs no network and no other file. Exit code 5 where nothing was run yet.
@@ -37,6 +33,7 @@ def command(
 
     from attrimark.bundle import write_whole
     from attrimark.configuration.suites import read_suite
+    from attrimark.nothing import Nothing
     from attrimark.report.contents import sections
     from attrimark.report.page import page, write_figures
     from attrimark.report.results import Results
@@ -44,15 +41,10 @@ def command(
     from attrimark.store import Store
 
     chosen = read_suite(config, suite, load_catalog())
-    nothing = f"Error: nothing of {suite} in {store} yet; run it first: attrimark run {suite}"
-    if not store.exists():
-        click.echo(nothing, err=True)
-        context.exit(NOTHING)
-    with Store(store) as opened:
+    with Store.existing(store, chosen) as opened:
         results = Results(chosen, opened, suite_text(config, suite), config.name, texts)
         if not results.records:
-            click.echo(nothing, err=True)
-            context.exit(NOTHING)
+            raise Nothing(f"nothing of {suite} in {store} yet: run it first: attrimark run {suite}")
         found = sections(results)
         content = page(results, found).encode()
     write_whole(content, output)

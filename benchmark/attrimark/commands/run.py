@@ -40,6 +40,7 @@ def command(
     from attrimark_registry.catalog import load_catalog
 
     from attrimark.configuration.suites import read_suite
+    from attrimark.discretion import telling_of
     from attrimark.matrix import cells_of
     from attrimark.progress import Progress
     from attrimark.run import run
@@ -51,9 +52,10 @@ def command(
     catalog = load_catalog()
     chosen = read_suite(config, suite, catalog)
     catalog.manager.register(Progress(quiet=quiet or as_json))
-    with Store(store) as opened:
+    working = slots_for(slots, device, threads, discreet=not chosen.store_text)
+    with Store(store, telling_of(chosen)) as opened:
         try:
-            summary = run(chosen, opened, slots_for(slots, device, threads), catalog.manager)
+            summary = run(chosen, opened, working, catalog.manager)
         except KeyboardInterrupt:
             again = shlex.join(sys.argv[1:])
             click.echo(f"\nInterrupted; finished cells are kept. Resume with: attrimark {again}", err=True)
@@ -64,7 +66,7 @@ def command(
             if chosen.compares_seeds:
                 show_stability(chosen, opened, figures=figures)
             else:
-                draw(cells_of(chosen), opened, figures)
+                draw(chosen, opened, figures)
             if chosen.comparisons:
                 show_strategies(chosen, opened, figures=figures)
             show_contribution(chosen, opened, figures=figures)

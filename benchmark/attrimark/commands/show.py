@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from attrimark_registry.plugin import Metric
 
 from attrimark.contribution import layer_profile, steering_figures
 from attrimark.contribution.detection import detections
@@ -23,7 +22,7 @@ from attrimark.leaderboards.captions import has_scores
 from attrimark.leaderboards.forms import rendered
 from attrimark.leaderboards.leaderboard import leaderboards
 from attrimark.leaderboards.pareto import pareto
-from attrimark.matrix import Cell
+from attrimark.matrix import Cell, cells_of
 from attrimark.run import judgements_of
 from attrimark.stability.figures import write_figures
 from attrimark.stability.stability import stabilities
@@ -46,22 +45,9 @@ def show(cells: Sequence[Cell], store: Store, *, as_json: bool = False) -> None:
         click.echo(told if as_json else f"{told}\n")
 
 
-def boards_of(cells: Sequence[Cell], store: Store, metric: str | None = None) -> list[Leaderboard]:
-    """The leaderboards of what is stored.
-
-    Args:
-        metric: of this metric only (by its name).
-    """
-    return leaderboards(list(store.records(cell.id for cell in cells).values()), metrics_of(cells, metric))
-
-
-def metrics_of(cells: Sequence[Cell], metric: str | None = None) -> dict[str, Metric]:
-    """The metrics of those cells by digest, or the one of that name."""
-    metrics = {digest: each for digest, each in judgements_of(cells).items() if metric in (None, each.name, str(each))}
-    if metric is not None and not metrics:
-        known = ", ".join(sorted({str(each) for each in judgements_of(cells).values()}))
-        raise click.UsageError(f'no metric named "{metric}" in this suite; it has {known}')
-    return metrics
+def boards_of(cells: Sequence[Cell], store: Store) -> list[Leaderboard]:
+    """The leaderboards of what is stored."""
+    return leaderboards(list(store.records(cell.id for cell in cells).values()), judgements_of(cells))
 
 
 def show_stability(
@@ -74,7 +60,7 @@ def show_stability(
     else:
         click.echo("\n\n".join(stability_as_text(each, format) for each in found))
     if figures:
-        _tell(write_figures(found, figures), figures)
+        _tell(write_figures(found, figures, with_words=suite.store_text), figures)
 
 
 def show_strategies(
@@ -103,9 +89,14 @@ def show_contribution(suite: Suite, store: Store, *, format: Format = "table", f
     return True
 
 
-def draw(cells: Sequence[Cell], store: Store, folder: Path) -> None:
-    """Draw, by dataset × model × chain, the words of one text, curves over rationales, and quality against cost."""
-    written = write_word_figures(cells, store, folder) + write_curves(cells, store, folder)
+def draw(suite: Suite, store: Store, folder: Path) -> None:
+    """Draw, by dataset × model × chain, the words of one text, curves over rationales, and quality against cost.
+
+    No words where the suite keeps its texts to itself.
+    """
+    cells = cells_of(suite)
+    written = write_word_figures(cells, store, folder) if suite.store_text else []
+    written += write_curves(cells, store, folder)
     for place, board in enumerate(boards_of(cells, store), start=1):
         if board.first and has_scores(board):
             written += save(pareto(board, board.first), folder, f"pareto {place}")

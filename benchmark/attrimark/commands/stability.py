@@ -33,5 +33,5 @@ def command(
     from .show import show_stability
 
     chosen = read_suite(config, suite, load_catalog())
-    with Store(store) as opened:
+    with Store.existing(store, chosen) as opened:
         show_stability(chosen, opened, as_json=as_json, format=format, figures=figures)

@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError
 from attrimark.matrix import chains_of, named
 from attrimark.multiverse.choices import Choices
 from attrimark.regression.recorded import MOST_PRIMARY
+from attrimark.replication import Replication
 from attrimark.stability.equivalence import Equivalence, judges
 from attrimark.stability.prediction import Prediction
 from attrimark.strategies.claim import Claim
@@ -48,6 +49,7 @@ SUITE_KEYS: Mapping[str, Any] = {
     "comparisons": tuple[FactorComparison, ...],
     "primary": Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_PRIMARY)],
     "store_text": bool,
+    "replication": Replication,
     "multiverse": Choices,
 }
 PLUGIN_KEYS: Mapping[str, Kind] = {
@@ -72,6 +74,7 @@ KEYS_INSIDE: Mapping[str, Sequence[str]] = {
     "equivalent": [each.name for each in fields(Equivalence)],
     "predictions": list(Prediction.model_fields),
     "multiverse": [each.name for each in fields(Choices)],
+    "replication": list(Replication.model_fields),
     "comparisons": [*FactorComparison.model_fields, *Claim.model_fields],
 }
 MATRIX_KEYS = tuple(each.name for each in fields(Matrix))

@@ -36,6 +36,7 @@ class Detection:
         above_trivial: the AUC minus that of the best trivial detector in its better direction; None where the suite
             measures none.
         length_matched: the AUC among pairs whose lengths differ by a tenth at most; None where lengths are not known.
+        matched_above_trivial: that AUC minus that of the best trivial detector among the same pairs.
     """
 
     variant: str
@@ -47,6 +48,7 @@ class Detection:
     caught: Estimate
     above_trivial: Estimate | None = None
     length_matched: Estimate | None = None
+    matched_above_trivial: Estimate | None = None
 
 
 def detections(suite: Suite, store: Store) -> list[Detection]:
@@ -85,8 +87,8 @@ def measured(cell: Cell, record: Record) -> dict[str, ByText]:
 
 def detect(
     detector: str, first: Sequence[str], second: Sequence[str], values: Mapping[str, ByText]
-) -> tuple[tuple[float, float], Estimate, Estimate, Estimate | None, Estimate | None] | None:
-    """Means, AUC, share caught, AUC above the best trivial detector, and AUC among prompts of like length.
+) -> tuple[tuple[float, float], Estimate, Estimate, Estimate | None, Estimate | None, Estimate | None] | None:
+    """What a `Detection` says, in its order, of a detector on texts of two classes.
 
     Texts are those with a value of every detector. Pairs (ids with one beginning before a slash) are drawn whole.
     None where a class has no text left.
@@ -104,14 +106,18 @@ def detect(
     rng = np.random.default_rng(0)
     weights, sizes = draws_of_texts(len(one), len(two), rng, paired=paired)
     plain = auc(one, two, weights)
-    above, matched = None, None
+    above, matched, matched_above = None, None, None
     if trivial:
         numbers = {name: (_numbers(values[name], sides[0]), _numbers(values[name], sides[1])) for name in trivial}
         above = with_interval(plain - best_trivial(numbers, weights), sizes)
         if LENGTH in numbers:
-            matched = with_interval(auc(one, two, weights, like_lengths(*numbers[LENGTH])), sizes)
+            among = like_lengths(*numbers[LENGTH])
+            alike = auc(one, two, weights, among)
+            matched = with_interval(alike, sizes)
+            matched_above = with_interval(alike - best_trivial(numbers, weights, among), sizes)
     caught = with_interval(true_positive_rate(one, two, weights=weights), sizes)
-    return (float(one.mean()), float(two.mean())), with_interval(plain, sizes), caught, above, matched
+    means = float(one.mean()), float(two.mean())
+    return means, with_interval(plain, sizes), caught, above, matched, matched_above
 
 
 def _of_variant(

@@ -46,20 +46,36 @@ def tables(
 
 
 def _detectors(variant: str, found: Sequence[Detection]) -> tuple[Grid, list[str]]:
-    header = ["classes, detector", "means", "AUC", "found at 5 %", "AUC − best trivial", "AUC, like lengths"]
+    header = [
+        "classes, detector",
+        "means",
+        "AUC",
+        "found at 5 %",
+        "AUC − best trivial",
+        "AUC, like lengths",
+        "AUC − best trivial, like lengths",
+    ]
     rows = [
         [
             f"{each.first} > {each.second}, {each.detector}",
             " > ".join(map(number, each.means)),
-            *(interval(told) if told else "–" for told in (each.auc, each.caught, each.above_trivial)),
-            interval(each.length_matched) if each.length_matched else "–",
+            *(
+                interval(told) if told else "–"
+                for told in (
+                    each.auc,
+                    each.caught,
+                    each.above_trivial,
+                    each.length_matched,
+                    each.matched_above_trivial,
+                )
+            ),
         ]
         for each in found
     ]
     told = [
         "AUC: the probability that a prompt of the first class has the larger number. Intervals speak for new prompts "
         "and this network only. The best trivial detector is the best of perplexity, output contribution and length, "
-        "in its better direction."
+        "in its better direction; among prompts of like length (within a tenth), of those pairs alone."
     ]
     return Grid(f"{variant}: prompts told apart", header, rows), told
 

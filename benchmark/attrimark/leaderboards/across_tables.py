@@ -13,6 +13,7 @@ from attrimark.display.grid import WIDTH, Grid, fitted, tabulated
 from attrimark.display.plain import plain
 
 from .board_grids import with_half
+from .model_alone import banners
 from .normalised import Normalised
 from .standings import FEWEST, MeanRank, Standings
 
@@ -65,6 +66,7 @@ def _standings(found: Standings) -> Said:
     else:
         notes.append(f"{found.level:.0%} bootstrap intervals over the {found.over} (BCa).")
     grids = [Grid("", header, rows, frozenset(following))] if rows else []
+    told += banners(found.weak)
     return printable(found.title), list(map(printable, told)), grids, [*notes, *map(printable, found.notes)]
 
 
@@ -101,7 +103,7 @@ def _normalised(found: Normalised) -> Said:
         *(f"Not shown: {reason}." for reason in found.refused.values()),
         *(f"Left out: {name}: no method has a result." for name in found.left_out),
     ]
-    return printable(found.dataset), [told], tables, list(map(printable, notes))
+    return printable(found.dataset), [told, *map(printable, banners(found.weak))], tables, list(map(printable, notes))
 
 
 def _wrapped(line: str) -> str:

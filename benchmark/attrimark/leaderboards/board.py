@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from attrimark.statistics.intervals import Estimate
 
+from .model_alone import accuracy_of, banner
+
 Verdict = Literal["better", "worse", "higher", "lower", "tie", "–"]
 RowStatus = Literal["ok", "unsupported", "failed", "missing"]
 
 CONTROL = "random"
 ORACLE = "oracle"
-WEAK = 0.85  # explanations of a model that is wrong more often say little about its task
 NOTHING_LEFT = 0.5  # a random ranking that gets more than this share of the best one's score leaves nothing to measure
 
 
@@ -177,12 +178,21 @@ class Leaderboard:
     @property
     def weak(self) -> bool:
         """Whether the model is known to be wrong too often for its explanations to say much."""
-        return self.accuracy is not None and self.accuracy < WEAK
+        return banner(self.accuracy) is not None
 
     @property
     def accuracy(self) -> float | None:
         """The model's own, where it was measured."""
-        return self.alone.get("accuracy")
+        return accuracy_of(self.alone)
+
+    @property
+    def tells(self) -> bool:
+        """Whether it has any number of an explanation, or any problem, to tell."""
+        return bool(self.columns) or any(row.status != "ok" for row in self.rows)
+
+    def shows(self, metric: str) -> tuple[Column, ...]:
+        """The columns of the metrics of that name, whatever their options, or of that title."""
+        return tuple(column for column in self.columns if metric in (column.name, column.title))
 
     @property
     def first(self) -> Column | None:

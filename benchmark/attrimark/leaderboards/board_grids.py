@@ -24,8 +24,11 @@ def grids(board: Leaderboard, details: bool) -> Iterator[Grid]:
     Args:
         details: also one for each metric, with differences, p-values, effect sizes and the score by operator.
     """
-    yield _scores("", board.rows, [column for column in board.columns if column.headline])
-    if apart := [column for column in board.columns if not column.headline]:
+    headline = [column for column in board.columns if column.headline]
+    apart = [column for column in board.columns if not column.headline]
+    if headline or not apart:  # where no method has a score there is still its status to tell
+        yield _scores("", board.rows, headline)
+    if apart:
         yield _scores("Beside the headline", board.rows, apart)
     if scales := [column for column in board.columns if column.scale]:
         yield _scale(board.rows, scales)
@@ -45,7 +48,7 @@ def heading(column: Column) -> str:
     options = column.title.removeprefix(column.name).strip("()")
     arrow = ARROWS[column.higher_is_better]
     below = " ".join(part for part in (arrow, f"[{column.unit}]" if column.unit else "", options) if part)
-    return "\n".join((printable(column.name), printable(below), *banner(column)))
+    return "\n".join(filter(None, (printable(column.name), printable(below), *banner(column))))
 
 
 def banner(column: Column) -> tuple[str, ...]:
@@ -93,7 +96,6 @@ def _scores(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Grid:
         else:
             cells[0] = row.status
         lines.append([printable(row.method), *cells])
-    # where no method has a score there is still its status to tell
     return Grid(title, header if columns else ["method", "status"], lines, frozenset(following))
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from attrimark.display.characters import count, number, printable
 from attrimark.statistics.intervals import CROSSED, FEWEST_SEEDS, NO_INTERVAL, NO_SPREAD
 
-from .board import CONTROL, NOTHING_LEFT, ORACLE, WEAK, Column, Leaderboard
+from .board import CONTROL, NOTHING_LEFT, ORACLE, Column, Leaderboard
+from .model_alone import banner as weak_model
 
 
 def title(board: Leaderboard) -> str:
@@ -28,8 +29,8 @@ def caption(board: Leaderboard) -> Iterator[str]:
     if board.alone:
         told = " · ".join(f"{name} {number(each)}" for name, each in board.alone.items())
         yield printable(f"The model alone: {told}")
-    if board.weak:
-        yield f"WEAK MODEL: its accuracy is under {WEAK}, so its explanations say little about the task."
+    if banner := weak_model(board.accuracy):
+        yield banner
     if 0 < len(board.seeds) < FEWEST_SEEDS and has_scores(board):
         yield f"With fewer than {FEWEST_SEEDS} seeds nothing is claimed about the next seed."
     if board.left_out:

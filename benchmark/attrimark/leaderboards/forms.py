@@ -25,7 +25,7 @@ def rendered(boards: Sequence[Leaderboard], form: Form = "table", details: bool 
         return json.dumps([as_json(board) for board in boards], indent=2, ensure_ascii=False)
     if form == "csv":
         return as_csv(boards).removesuffix("\n")
-    telling = [board for board in boards if board.columns or any(row.status != "ok" for row in board.rows)]
+    telling = [board for board in boards if board.tells]
     if form == "latex":
         return "\n\n".join(as_latex(board, details, number) for number, board in enumerate(telling, start=1))
     write = as_markdown if form == "markdown" else as_text

@@ -14,12 +14,14 @@ from dataclasses import replace
 
 import numpy as np
 from attrimark_registry.attribution import Record
-from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.plugin import Metric
+
+from attrimark.nothing import Nothing
 
 from .board import Column, Leaderboard, Row, Scale, Score
 from .comparison import Comparison, compared
 from .entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts
+from .model_alone import alone
 from .verdicts import scores_of
 
 
@@ -31,7 +33,8 @@ def leaderboards(records: Sequence[Record], metrics: Mapping[str, Metric], level
         level: of each method's own interval, and of all comparisons of a table together.
 
     Raises:
-        AttrimarkError: there are no records of methods; two records cannot be told apart by their specs.
+        Nothing: there are no records of methods.
+        AttrimarkError: two records cannot be told apart by their specs.
     """
     boards = [
         _board(place, group, metrics, level)
@@ -39,7 +42,7 @@ def leaderboards(records: Sequence[Record], metrics: Mapping[str, Metric], level
         if any(record.specs["method"] is not None for record in group)
     ]
     if not boards:
-        raise AttrimarkError("nothing to show: run the suite first")
+        raise Nothing("nothing to show: run the suite first")
     return boards
 
 
@@ -73,10 +76,10 @@ def _board(place: Place, records: Sequence[Record], metrics: Mapping[str, Metric
         seeds=seeds,
         texts=len(texts),
         left_out=left_out,
-        alone=_alone(models, metrics),
+        alone=alone(models, metrics),
         notes=(*notes, *_refused(models, metrics)),
     )
-    return replace(board, rows=tuple(_sorted(board)))
+    return best_first(board)
 
 
 def _columns(
@@ -125,8 +128,8 @@ def _random_over_best(comparison: Comparison, higher_is_better: bool | None) -> 
     return ratios
 
 
-def _sorted(board: Leaderboard) -> list[Row]:
-    """Best first by the first headline metric; then those without a score, then those that are not ok."""
+def best_first(board: Leaderboard) -> Leaderboard:
+    """Sorted by the first headline metric; then those without a score, then those that are not ok."""
     first = board.first
 
     def place(row: Row) -> tuple[int, float]:
@@ -137,17 +140,7 @@ def _sorted(board: Leaderboard) -> list[Row]:
             return 1, 0.0
         return 0, -away.mean if first.higher_is_better else away.mean
 
-    return sorted(board.rows, key=place)
-
-
-def _alone(records: Iterable[Record], metrics: Mapping[str, Metric]) -> dict[str, float]:
-    """What metrics of the model say: the mean over texts and seeds of each, by its display name."""
-    values: dict[str, list[float]] = {}
-    for record in records:
-        for each in record.measures:
-            if each.metric in metrics and each.value is not None and np.isfinite(each.value):
-                values.setdefault(str(metrics[each.metric]), []).append(each.value)
-    return {name: float(np.mean(found)) for name, found in values.items()}
+    return replace(board, rows=tuple(sorted(board.rows, key=place)))
 
 
 def _refused(records: Iterable[Record], metrics: Mapping[str, Metric]) -> tuple[str, ...]:

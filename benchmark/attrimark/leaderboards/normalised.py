@@ -8,17 +8,19 @@ tells its bounds, as a ratio of means over texts; a metric that compares scores 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from attrimark_registry.attribution import Record
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.plugin import Metric, SubsetMetric
 
+from attrimark.nothing import Nothing
 from attrimark.statistics.intervals import Estimate, crossed_interval
 from attrimark.statistics.ratio import ratio_of_means
 
 from .comparison import Comparison, compared
 from .entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts, variant_name
+from .model_alone import accuracy_of, alone, weak
 
 FLAT = 1e-9  # a mean range below this is rounding
 
@@ -33,6 +35,7 @@ class Normalised:
         alike, texts: on how many of the texts all variants and seeds explain the same class: only these count.
         refused: the metrics that are not shown, with the reason.
         left_out: variants of which no method has a result.
+        weak: the accuracy of the models that are wrong too often, by variant.
     """
 
     dataset: str
@@ -43,6 +46,7 @@ class Normalised:
     level: float
     refused: Mapping[str, str]
     left_out: tuple[str, ...] = ()
+    weak: Mapping[str, float] = field(default_factory=dict)
 
 
 def normalised(
@@ -50,26 +54,36 @@ def normalised(
     metrics: Mapping[str, Metric],
     explained: Callable[[Record], Mapping[str, str]],
     level: float = 0.95,
+    metric: str | None = None,
 ) -> list[Normalised]:
     """One for each dataset.
 
     Args:
         metrics: by digest.
         explained: which label a record explains, by text.
+        metric: show this one only, by its name or title.
 
     Raises:
-        AttrimarkError: there is nothing to show; or no metric may be compared between variants, with the remedy.
+        Nothing: no method has a result.
+        AttrimarkError: no metric may be compared between variants, with the remedy.
     """
     datasets: dict[str, dict[Place, list[Entry]]] = {}
-    for place, group in by_place(record for record in records if record.specs["method"] is not None).items():
-        entries = [entry for entry in entries_of(group, seeds_of(group)[0]) if entry.status[0] == "ok"]
-        datasets.setdefault(place.dataset, {})[place] = entries
+    accuracies: dict[Place, float | None] = {}
+    for place, group in by_place(records).items():
+        methods = [record for record in group if record.specs["method"] is not None]
+        if methods:
+            entries = [entry for entry in entries_of(methods, seeds_of(methods)[0]) if entry.status[0] == "ok"]
+            datasets.setdefault(place.dataset, {})[place] = entries
+            accuracies[place] = accuracy_of(alone(group, metrics))
     if not datasets:
-        raise AttrimarkError("nothing to show: run the suite first")
-    found = [_of(dataset, variants, metrics, explained, level) for dataset, variants in datasets.items()]
+        raise Nothing("nothing to show: run the suite first")
+    shown = {digest: each for digest, each in metrics.items() if metric in (None, each.name, str(each))}
+    found = [_of(dataset, variants, shown, explained, level, accuracies) for dataset, variants in datasets.items()]
     if not any(each.scores for each in found):
         reasons = dict.fromkeys(reason for each in found for reason in each.refused.values())
-        raise AttrimarkError("; ".join(reasons) or "nothing to show: no method has a result")
+        if reasons:
+            raise AttrimarkError("; ".join(reasons))
+        raise Nothing("nothing to show: no method has a result")
     return found
 
 
@@ -79,6 +93,7 @@ def _of(
     metrics: Mapping[str, Metric],
     explained: Callable[[Record], Mapping[str, str]],
     level: float,
+    accuracies: Mapping[Place, float | None],
 ) -> Normalised:
     settings = [dict(place.setting) for place in variants]
     every = {place: variant_name(place.model, place.chain, dict(place.setting), settings) for place in variants}
@@ -115,7 +130,8 @@ def _of(
             }
         else:
             refused[title] = f"{title}: no method has a score on every variant, on texts that all decide alike"
-    return Normalised(dataset, tuple(names.values()), scores, len(alike), len(texts), level, refused, left_out)
+    wrong = weak({name: accuracies[place] for place, name in names.items()})
+    return Normalised(dataset, tuple(names.values()), scores, len(alike), len(texts), level, refused, left_out, wrong)
 
 
 def _alike(

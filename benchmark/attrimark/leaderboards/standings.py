@@ -8,7 +8,7 @@ boards: it speaks for other variants of this kind, or other datasets, where ther
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
@@ -18,6 +18,7 @@ from attrimark.statistics.bootstrap import bca, resamples
 
 from .board import Column, Leaderboard
 from .entries import variant_name
+from .model_alone import weak
 
 FEWEST = 5  # boards: the resamples of fewer have too few different values
 DRAWS = 2000
@@ -49,6 +50,7 @@ class Standings:
         boards: their names.
         ranks: by the metric's display name, then by method; only methods with a score on every board.
         notes: what else a reader must know.
+        weak: the accuracy of the models that are wrong too often, by the board's name.
     """
 
     title: str
@@ -57,21 +59,25 @@ class Standings:
     ranks: Mapping[str, Mapping[str, MeanRank]]
     level: float
     notes: tuple[str, ...]
+    weak: Mapping[str, float] = field(default_factory=dict)
 
 
-def standings(boards: Sequence[Leaderboard], level: float = 0.95) -> list[Standings]:
+def standings(boards: Sequence[Leaderboard], level: float = 0.95, metric: str | None = None) -> list[Standings]:
     """One for each dataset, over its variants; then one over the datasets, where there are several.
 
-    A dataset counts once, however many variants it has.
+    A dataset counts once, however many variants it has. Metrics that describe rank no method: by them, none is better.
+
+    Args:
+        metric: rank by this metric only, by its name or title.
     """
     datasets: dict[str, list[Leaderboard]] = {}
     for board in boards:
         datasets.setdefault(board.dataset, []).append(board)
-    found = [_over_variants(dataset, group, level) for dataset, group in datasets.items()]
+    found = [_over_variants(dataset, group, level, metric) for dataset, group in datasets.items()]
     return [*found, _over_datasets(found, level)] if len(found) > 1 else found
 
 
-def _over_variants(dataset: str, boards: Sequence[Leaderboard], level: float) -> Standings:
+def _over_variants(dataset: str, boards: Sequence[Leaderboard], level: float, metric: str | None) -> Standings:
     settings = [board.setting for board in boards]
     names = [variant_name(board.model, board.chain, board.setting, settings) for board in boards]
     notes = [
@@ -82,7 +88,10 @@ def _over_variants(dataset: str, boards: Sequence[Leaderboard], level: float) ->
     scored = [(name, board) for name, board in zip(names, boards, strict=True) if board.columns]
     names, boards = [name for name, _ in scored], [board for _, board in scored]
     ranks = {}
-    for title, columns in _by_title(boards).items():
+    for title, columns in _by_title(boards, metric).items():
+        if columns[0][1].higher_is_better is None:
+            notes.append(f"{title} describes: neither more nor less is better, so it ranks no method.")
+            continue
         if len(columns) < len(boards):
             notes.append(f"{title}: measured on {len(columns)} of {len(boards)} variants; not ranked over all.")
             continue
@@ -97,21 +106,31 @@ def _over_variants(dataset: str, boards: Sequence[Leaderboard], level: float) ->
                 rankdata([-sign * each[method] for method in methods]) for sign, each in zip(signs, table, strict=True)
             ]
             ranks[title] = _averaged(np.array(ranked), methods, better, len(boards), level)
-    return Standings(dataset, "variants", tuple(names), ranks, level, tuple(notes))
+    accuracies = {name: board.accuracy for name, board in zip(names, boards, strict=True)}
+    return Standings(dataset, "variants", tuple(names), ranks, level, tuple(notes), weak(accuracies))
 
 
 def _over_datasets(each: Sequence[Standings], level: float) -> Standings:
-    ranks = {}
-    for title in each[0].ranks:
+    ranks, notes = {}, list[str]()
+    for title in dict.fromkeys(title for standing in each for title in standing.ranks):
         tables = [standing.ranks.get(title, {}) for standing in each]
+        if unranked := [standing.title for standing, table in zip(each, tables, strict=True) if not table]:
+            notes.append(f"{title}: ranks no method of {', '.join(unranked)}; not averaged over datasets.")
+            continue
         methods = [method for method in tables[0] if all(method in table for table in tables)]
+        missing = {method for table in tables for method in table} - set(methods)
+        notes += [
+            f"{title}: {method} has no rank on every dataset, and no mean of ranks." for method in sorted(missing)
+        ]
         if methods:
             # ranked again among the methods that every dataset has
             ranked = [rankdata([table[method].mean for method in methods]) for table in tables]
             better = {method: sum(table[method].better for table in tables) for method in methods}
             boards = sum(len(standing.boards) for standing in each)
             ranks[title] = _averaged(np.array(ranked), methods, better, boards, level)
-    return Standings("all datasets", "datasets", tuple(standing.title for standing in each), ranks, level, ())
+    names = tuple(standing.title for standing in each)
+    of_all = {f"{standing.title} · {name}": value for standing in each for name, value in standing.weak.items()}
+    return Standings("all datasets", "datasets", names, ranks, level, tuple(notes), of_all)
 
 
 def _averaged(
@@ -133,12 +152,12 @@ def _averaged(
     }
 
 
-def _by_title(boards: Iterable[Leaderboard]) -> dict[str, list[tuple[Leaderboard, Column]]]:
+def _by_title(boards: Iterable[Leaderboard], metric: str | None = None) -> dict[str, list[tuple[Leaderboard, Column]]]:
     """The columns of each metric; where one board has it twice (under other operators), the first."""
     found: dict[str, list[tuple[Leaderboard, Column]]] = {}
     for board in boards:
         firsts: dict[str, Column] = {}
-        for column in board.columns:
+        for column in board.columns if metric is None else board.shows(metric):
             firsts.setdefault(column.title, column)
         for title, column in firsts.items():
             found.setdefault(title, []).append((board, column))

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from attrimark_registry.attribution import Record
-from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.plugin import Metric
 
+from attrimark.nothing import Nothing
 from attrimark.statistics.effect_size import standardised
 from attrimark.statistics.intervals import Estimate, simultaneous_level
 from attrimark.statistics.next_seed import holds_on_next_seed
@@ -23,12 +23,9 @@ from attrimark.statistics.simultaneous import simultaneous
 from .board import Spend, Verdict
 from .comparison import Values, operators_of, unscored
 from .entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts
+from .model_alone import accuracy_of, alone
 from .provenance import differences
 from .verdicts import towards_better, verdict_of
-
-
-class NothingToCompare(AttrimarkError):
-    """The runs have no number in common; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,7 @@ class PlaceCompared:
         identical: the methods whose cells are the very same, by content: their differences are 0 by identity.
         spends: each method's mean cost of an explanation, before and after.
         notes: what was left out, and why.
+        accuracies: of the model, before and after; None where it was not measured.
     """
 
     place: Place
@@ -73,6 +71,7 @@ class PlaceCompared:
     identical: tuple[str, ...]
     spends: Mapping[str, tuple[Spend, Spend]]
     notes: tuple[str, ...]
+    accuracies: tuple[float | None, float | None] = (None, None)
 
 
 @dataclass(frozen=True)
@@ -100,20 +99,25 @@ class Run:
     metrics: Mapping[str, Metric]
 
     def places(self) -> dict[Place, list[Record]]:
-        return by_place(record for record in self.records if record.specs["method"] is not None)
+        """The records of each place where any method has one; also those of the model alone."""
+        return {
+            place: group
+            for place, group in by_place(self.records).items()
+            if any(record.specs["method"] is not None for record in group)
+        }
 
 
 def compare_runs(before: Run, after: Run, level: float = 0.95) -> TwoRuns:
     """Every method and metric that both runs have.
 
     Raises:
-        NothingToCompare: a run has no results, or none is common to both.
+        Nothing: a run has no results, or none is common to both; the message says why.
         AttrimarkError: two records of one run cannot be told apart by their specs.
     """
     sides = before.places(), after.places()
     for run, places in zip((before, after), sides, strict=True):
         if not places:
-            raise NothingToCompare(f"{run.name} holds no results of this suite: run it first")
+            raise Nothing(f"{run.name} holds no results of this suite: run it first")
     shared = [place for place in sides[0] if place in sides[1]]
     lost = [_whole(place) for place in sides[0] if place not in shared]
     new = [_whole(place) for place in sides[1] if place not in shared]
@@ -124,8 +128,8 @@ def compare_runs(before: Run, after: Run, level: float = 0.95) -> TwoRuns:
         lost += only[0]
         new += only[1]
     if not any(each.changes for each in compared):
-        raise NothingToCompare(_nothing(before.name, after.name, lost, new, compared))
-    records = [[each for place in shared for each in side[place]] for side in sides]
+        raise Nothing(_nothing(before.name, after.name, lost, new, compared))
+    records = [[each for place in shared for each in _of_methods(side[place])] for side in sides]
     return TwoRuns((before.name, after.name), tuple(compared), tuple(lost), tuple(new), tuple(differences(*records)))
 
 
@@ -136,6 +140,8 @@ def _compared(
     level: float,
 ) -> tuple[PlaceCompared, tuple[list[str], list[str]]]:
     """What both have in one place; and what only one has."""
+    accuracies = tuple(accuracy_of(alone(side, known)) for side, known in zip(records, metrics, strict=True))
+    records = (_of_methods(records[0]), _of_methods(records[1]))
     all_seeds = [seeds_of(side)[0] for side in records]
     seeds = tuple(seed for seed in all_seeds[0] if seed in all_seeds[1])
     notes = [
@@ -168,8 +174,14 @@ def _compared(
     ]
     identical = tuple(label for label, (one, other) in pairs.items() if _cells(one) == _cells(other))
     spends = {label: (one.spend, other.spend) for label, (one, other) in pairs.items() if one.spend and other.spend}
-    found = PlaceCompared(place, seeds, len(texts), level, tuple(changes), identical, spends, tuple(notes))
+    found = PlaceCompared(
+        place, seeds, len(texts), level, tuple(changes), identical, spends, tuple(notes), (accuracies[0], accuracies[1])
+    )
     return found, (missing[0], missing[1])
+
+
+def _of_methods(records: Sequence[Record]) -> list[Record]:
+    return [record for record in records if record.specs["method"] is not None]
 
 
 def _changes(

@@ -13,6 +13,7 @@ from attrimark.display.plain import plain
 from attrimark.statistics.intervals import CROSSED, FEWEST_SEEDS
 
 from .board_grids import interval
+from .model_alone import banners
 from .two_runs import Change, PlaceCompared, TwoRuns
 
 _VERDICTS = {"better": "better *", "worse": "worse ▾", "tie": "not told apart"}
@@ -43,6 +44,7 @@ def as_text(found: TwoRuns, form: Literal["table", "markdown"] = "table") -> str
 def _caption(place: PlaceCompared) -> Iterator[str]:
     setting = [f"{name} {value}" for name, value in place.place.setting if value is not None]
     yield printable(" · ".join((count(place.texts, "text"), count(len(place.seeds), "seed"), *setting)))
+    yield from banners(dict(zip(("A", "B"), place.accuracies, strict=True)))
     if len(place.seeds) < FEWEST_SEEDS:
         yield f"With fewer than {FEWEST_SEEDS} seeds in both runs, differences speak for these checkpoints only."
     if place.texts == 1:

@@ -79,7 +79,7 @@ def drawn(curve: Curve, where: str) -> Figure:
     above.set_ylabel(f"difference of {curve.metric}{unit}", fontsize=8)
     above.legend(fontsize=7, loc="upper left")
     below.set_yticks(range(len(rows)), [verbatim(f"{FACTORS[place]} {level}") for place, level in rows], fontsize=7)
-    below.set_ylim(len(rows) - 0.5, -0.5)
+    below.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     below.set_xlabel(f"{len(findings)} analyses", fontsize=9)
     below.set_xticks([])
     above.tick_params(labelsize=8)

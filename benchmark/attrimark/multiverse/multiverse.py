@@ -6,7 +6,7 @@ All of it is read from stored raw outputs: nothing goes through a network.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from typing import Any
 
@@ -18,7 +18,10 @@ from jaxtyping import Float
 
 from attrimark.configuration.complaints import did_you_mean
 from attrimark.leaderboards.entries import Entry, Place, by_place, entries_of, seeds_of
+from attrimark.leaderboards.model_alone import accuracy_of, alone
 from attrimark.matrix import Cell, cells_of
+from attrimark.nothing import Nothing
+from attrimark.run import judgements_of
 from attrimark.store import Store
 from attrimark.suite import Suite
 
@@ -41,6 +44,7 @@ class Multiverse:
         seeds, texts: how many all methods share.
         ranked: the methods by each metric, best first in the suite's own analysis.
         curves: metric by metric every method against random, and each against the next in rank; or the pair asked for.
+        accuracy: the model's own, where it was measured.
         notes: what was left out, and why.
     """
 
@@ -53,6 +57,7 @@ class Multiverse:
     levels: Levels
     ranked: Mapping[str, tuple[str, ...]]
     curves: tuple[Curve, ...]
+    accuracy: float | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -65,7 +70,8 @@ def multiverses(
         pair: two methods to compare, by their display names; instead of each with random and with the next in rank.
 
     Raises:
-        AttrimarkError: the suite names no choices; nothing is stored for them; there is no such method.
+        Nothing: no raw outputs are stored.
+        AttrimarkError: the suite names no choices; there is no such method.
     """
     if suite.multiverse is None:
         raise AttrimarkError(
@@ -73,13 +79,14 @@ def multiverses(
             "(docs/multiverse.md) and run it; what is finished is not explained again"
         )
     cells = {cell.id: cell for cell in cells_of(suite)}
-    records = [record for record in store.records(cells).values() if record.specs["method"] is not None]
+    judgements = judgements_of(list(cells.values()))
     found = []
-    for place, group in by_place(records).items():
-        if each := _multiverse(place, group, cells, store, suite.multiverse, metrics, pair):
-            found.append(each)
+    for place, group in by_place(store.records(cells).values()).items():
+        methods = [record for record in group if record.specs["method"] is not None]
+        if each := _multiverse(place, methods, cells, store, suite.multiverse, metrics, pair):
+            found.append(replace(each, accuracy=accuracy_of(alone(group, judgements))))
     if not found:
-        raise AttrimarkError(
+        raise Nothing(
             f"nothing is stored for the multiverse of suite {suite.name}: run `attrimark run {suite.name}`, which asks "
             "for the raw outputs and explains nothing again"
         )

@@ -10,6 +10,7 @@ from typing import Any
 from attrimark.display.grid import WIDTH, Grid, fitted, tabulated
 from attrimark.display.plain import plain
 from attrimark.leaderboards.board import Verdict
+from attrimark.leaderboards.model_alone import banner
 from attrimark.statistics.intervals import CROSSED
 
 from .multiverse import Multiverse
@@ -100,6 +101,8 @@ def caption(multiverse: Multiverse) -> Iterator[str]:
         f"{factor} ({', '.join(map(_level, levels))})" for factor, levels in multiverse.levels.of.items()
     )
     yield f"{multiverse.texts} texts · {multiverse.seeds} seeds · {multiverse.levels.analyses} analyses: {crossed}"
+    if weak := banner(multiverse.accuracy):
+        yield weak
     yield from multiverse.notes
 
 

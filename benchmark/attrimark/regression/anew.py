@@ -13,6 +13,7 @@ import pluggy
 from attrimark_registry.attribution import Attribution, Record
 
 from attrimark.bundle import read_bundle
+from attrimark.discretion import Telling, everything
 from attrimark.matrix import Cell, cells_of
 from attrimark.run import run_cells
 from attrimark.slots import Slot
@@ -71,18 +72,19 @@ class Interrupted(Exception):
 
 
 @contextmanager
-def store_at(folder: Path | None, keep: bool = True) -> Iterator[Store]:
+def store_at(folder: Path | None, keep: bool = True, telling: Telling = everything) -> Iterator[Store]:
     """That store, or a fresh one that is removed afterwards.
 
     Args:
         keep: leave a fresh one behind when it is interrupted, so that the work can be taken up again.
+        telling: what is told of reasons.
 
     Raises:
         Interrupted: in the place of KeyboardInterrupt.
     """
     if folder is not None:
         try:
-            with Store(folder) as store:
+            with Store(folder, telling) as store:
                 yield store
         except KeyboardInterrupt:
             raise Interrupted(folder) from None
@@ -90,7 +92,7 @@ def store_at(folder: Path | None, keep: bool = True) -> Iterator[Store]:
     fresh = Path(tempfile.mkdtemp(prefix="attrimark-"))
     kept = False
     try:
-        with Store(fresh) as store:
+        with Store(fresh, telling) as store:
             yield store
     except KeyboardInterrupt:
         kept = keep

@@ -3,6 +3,9 @@
 `recorded.json` is for people: sorted keys, one cell a line, so that a diff names what moved. `recorded.safetensors`
 beside it holds the numbers of every text; its hash stands in the JSON. Neither holds any text: a text is named by the
 hash of its id, a word by the characters that it spans.
+
+While the two are written, the new numbers wait under a name with their hash, so that whenever writing ends, the JSON
+that is there finds its numbers: the old ones, or the new.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +25,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from attrimark.bundle import SUFFIX, write_whole
+from attrimark.bundle import SUFFIX, move, write_whole
 from attrimark.display.characters import Better
 
 SCHEMA = 1
 MOST_PRIMARY = 5  # with more, a change worth knowing is lost among the comparisons
 
+_AGAIN = "record all of it again: attrimark record SUITE --anew --reason TEXT"
 _SEED = " × seed "
 _TEXT_BYTES = 8  # of the hash by which a text is known
 
@@ -90,6 +95,11 @@ class Values:
 
     texts: tuple[str, ...]
     numbers: Float[np.ndarray, "operators texts"]
+
+    def of(self, texts: Sequence[str]) -> Float[np.ndarray, "operators texts"]:
+        """The numbers of these texts, in their order."""
+        places = {text: place for place, text in enumerate(self.texts)}
+        return self.numbers[:, [places[text] for text in texts]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,36 +206,44 @@ def read_recorded(path: Path) -> Recorded:
     schema = data.get("schema")
     if schema != SCHEMA:
         newer = isinstance(schema, int) and schema > SCHEMA
-        what_to_do = "upgrade attrimark" if newer else "record again: attrimark record SUITE --reason TEXT"
+        what_to_do = "upgrade attrimark" if newer else _AGAIN
         raise RecordedError(f"{path}: its schema is {schema!r}, this attrimark reads {SCHEMA}: {what_to_do}")
     if data.get("sha256") != _digest({name: value for name, value in data.items() if name != "sha256"}):
         raise RecordedError(
             f"{path}: it was changed by hand, or merged: its content has not the sha256 that it names. Restore it from "
-            "version control; new numbers come from attrimark record"
+            f"version control, or {_AGAIN}"
         )
     try:
         file = _File.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = " → ".join(map(str, first["loc"]))
-        raise RecordedError(f"{path}: {where}: {first['msg'].lower()}: record again") from None
+        raise RecordedError(f"{path}: {where}: {first['msg'].lower()}: {_AGAIN}") from None
     beside = values_path(path)
-    packed = _content(beside, f"it belongs to {path.name}: restore it from version control, or record again")
+    waiting = _waiting_path(path, file.values)
+    if waiting.exists():  # its writer was ended before it could take the place
+        beside = waiting
+    packed = _content(beside, f"it belongs to {path.name}: restore it from version control, or {_AGAIN}")
     if hashlib.sha256(packed).hexdigest() != file.values:
         raise RecordedError(
             f"{beside}: not the file that {path.name} was written with (another sha256): restore both from version "
-            "control, or record again"
+            f"control, or {_AGAIN}"
         )
     try:
         cells = _unpacked(file.cells, load(packed))
     except (SafetensorError, KeyError, ValueError) as error:
-        raise RecordedError(f"{beside}: numbers are missing ({error}): record again") from None
+        raise RecordedError(f"{beside}: numbers are missing ({error}): {_AGAIN}") from None
     return Recorded(file.suite, file.primary, cells, file.store_text, file.machines, file.reseeds)
 
 
 def values_path(path: Path) -> Path:
     """The file beside it."""
     return path.with_suffix(SUFFIX)
+
+
+def _waiting_path(path: Path, sha256: str) -> Path:
+    """Where numbers wait until the JSON names them."""
+    return path.with_suffix(f".{sha256}{SUFFIX}")
 
 
 class _File(_Fact):
@@ -253,14 +271,14 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
     try:
         data = json.loads(content.decode())
     except UnicodeDecodeError:
-        raise RecordedError(f"{path}: no UTF-8: restore it from version control, or record again") from None
+        raise RecordedError(f"{path}: no UTF-8: restore it from version control, or {_AGAIN}") from None
     except json.JSONDecodeError as error:
         raise RecordedError(
             f"{path}:{error.lineno}:{error.colno}: {error.msg[:1].lower() + error.msg[1:]}: the file was cut short or "
-            "edited; restore it from version control, or record again"
+            f"edited; restore it from version control, or {_AGAIN}"
         ) from None
     if not isinstance(data, dict):
-        raise RecordedError(f"{path}: not a recorded file: restore it from version control, or record again")
+        raise RecordedError(f"{path}: not a recorded file: restore it from version control, or {_AGAIN}")
     return data
 
 
@@ -268,24 +286,45 @@ def _parsed(path: Path, content: bytes) -> dict[str, Any]:
 
 
 def write_recorded(recorded: Recorded, path: Path) -> None:
-    """Write both files, each whole; the same numbers give the same bytes.
+    """Write both files; the same numbers give the same bytes.
+
+    Whenever it ends, by itself or by force, what is there can be read: the old numbers or the new.
 
     Raises:
-        AttrimarkError: a file cannot be written; then both are as they were.
+        AttrimarkError: a file cannot be written.
     """
-    beside = values_path(path)
     packed = save(dict(_packed(recorded.cells)))
-    content = as_lines(recorded, hashlib.sha256(packed).hexdigest()).encode()
-    before = beside.read_bytes() if beside.is_file() else None
-    write_whole(packed, beside)
+    sha256 = hashlib.sha256(packed).hexdigest()
+    write_whole(packed, _waiting_path(path, sha256))
     try:
-        write_whole(content, path)
-    except BaseException:
-        if before is None:
-            beside.unlink()
-        else:
-            write_whole(before, beside)
-        raise
+        write_whole(as_lines(recorded, sha256).encode(), path)
+    finally:
+        settle(path)
+
+
+def settle(path: Path) -> None:
+    """Numbers that the JSON names, and that wait for their place, take it; those that it does not name are removed.
+
+    Raises:
+        AttrimarkError: the folder cannot be written to.
+    """
+    own = _waiting_path(path, _named(path))
+    for waiting in path.parent.glob(f"{escape(path.stem)}.{'[0-9a-f]' * 64}{SUFFIX}"):
+        try:
+            if waiting == own:
+                move(waiting, values_path(path))
+            else:
+                waiting.unlink()
+        except OSError as error:
+            raise AttrimarkError(f"{waiting} could not be moved: {error.strerror}") from error
+
+
+def _named(path: Path) -> str:
+    """The sha256 of the numbers that the JSON names; "" where there is none that could be read."""
+    try:
+        return str(json.loads(path.read_bytes())["values"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
 
 
 def check_place(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -15,6 +15,7 @@ from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.plugin import Metric, ModelMetric
 
 from attrimark.configuration.complaints import did_you_mean
+from attrimark.discretion import everything, only_known
 from attrimark.display.characters import better
 from attrimark.matrix import Cell
 
@@ -33,9 +34,8 @@ from .recorded import (
     rounded,
     seed_of,
 )
-from .tolerances import LIMITED_BY_MACHINE, is_equal, tolerance_of
+from .tolerances import LIMITED_BY_MACHINE, is_equal, smallest_change, tolerance_of
 
-WITHHELD = "the reason is not told: store_text = false"
 KEPT = 1 / 3  # of a tolerance: what moved less stays as it was recorded
 
 Bundles = Callable[[Record], Sequence[Attribution]]
@@ -174,23 +174,27 @@ def troubles(run: Recorded) -> dict[str, str]:
 
 
 def renewed(
-    before: Recorded | None, run: Recorded, reason: str, only: str | None = None
+    before: Recorded | None, run: Recorded, reason: str, names: Collection[str], only: str | None = None
 ) -> tuple[Recorded, dict[str, str]]:
     """The recorded suite after a run, and the cells that changed, with what moved.
 
     A line is replaced where a number moved by more than a third of its tolerance, so that noise never makes a diff.
-    Cells in trouble leave what was recorded of them. Cells that the run does not know are dropped, unless `only`
-    did not ask for them.
+    Cells in trouble, or without a result yet, leave what was recorded of them. Cells that the suite does not know are
+    dropped, unless `only` did not ask for them. Spreads over seeds that are `outdated` are dropped with what they
+    were of.
+
+    Args:
+        names: of the suite's cells.
     """
     old = dict(before.cells) if before else {}
     unfit = troubles(run)
     cells, changed = {}, {}
     for name in sorted({*old, *run.cells}):
         asked = only is None or fnmatchcase(name, only)
-        if not asked or name in unfit:
-            cells |= {name: old[name]} if name in old else {}
-        elif name not in run.cells:
+        if asked and name not in names:
             changed[name] = "no longer in the suite"
+        elif not asked or name in unfit or name not in run.cells:
+            cells |= {name: old[name]} if name in old else {}
         else:
             moved = what_moved(old[name], run.cells[name]) if name in old else "new"
             new = run.cells[name]
@@ -198,15 +202,54 @@ def renewed(
             changed |= {name: moved} if moved else {}
     machines = {**(before.machines if before else {}), **(run.machines if changed else {})}
     used = {cell.facts.machine for cell in cells.values()}
-    groups = {group_of(name) for name in cells}
-    reseeds = {**(before.reseeds if before else {}), **run.reseeds}
-    kept = replace(
-        run,
-        cells=cells,
-        machines={name: each for name, each in machines.items() if name in used},
-        reseeds={group: each for group, each in reseeds.items() if group in groups},
-    )
-    return kept, changed
+    machines = {name: each for name, each in machines.items() if name in used}
+    kept = replace(run, cells=cells, machines=machines)
+    return replace(kept, reseeds={**_still_true(before, kept), **run.reseeds}), changed
+
+
+def outdated(before: Recorded, after: Recorded) -> dict[tuple[str, str], str]:
+    """Recorded spreads over seeds, by group and metric, that are not of what is recorded now; with what changed.
+
+    The means of reseeded models stand for new seeds of the networks, texts and plugins that they were made with only,
+    and only for as long as these score alike.
+    """
+    found = {}
+    for name in sorted({*before.cells} & {*after.cells}):
+        group = group_of(name)
+        for metric in before.reseeds.get(group, {}):
+            changed = _changed_since(before.cells[name], after.cells[name], metric)
+            if changed:
+                found[group, metric] = changed
+    return found
+
+
+def _still_true(before: Recorded | None, after: Recorded) -> dict[str, dict[str, tuple[float, ...]]]:
+    """The spreads that were recorded of cells that are still there, without those that are outdated."""
+    if before is None:
+        return {}
+    gone, groups = outdated(before, after), {group_of(name) for name in after.cells}
+    found = {
+        group: {metric: means for metric, means in of.items() if (group, metric) not in gone}
+        for group, of in before.reseeds.items()
+        if group in groups
+    }
+    return {group: of for group, of in found.items() if of}
+
+
+def _changed_since(old: RecordedCell, new: RecordedCell, metric: str) -> str | None:
+    """What moved of all that a metric's mean over texts depends on beside the seed; None where nothing did."""
+    for name in ("dataset", "weights", "method", "operator"):
+        if getattr(old.facts, name) != getattr(new.facts, name):
+            return name
+    one, other = old.facts.metrics.get(metric), new.facts.metrics.get(metric)
+    if one is None or other is None:
+        return None if one == other else metric
+    if (one.version, one.operators) != (other.version, other.operators):
+        return f"{metric}'s {'operators' if one.version == other.version else 'version'}"
+    if not one.texts or not other.texts:
+        return None if one.texts == other.texts else metric
+    before, after = (values[np.isfinite(values)] for values in (old.away(metric), new.away(metric)))
+    return f"{metric}'s mean" if abs(after.mean() - before.mean()) >= smallest_change(before) else None
 
 
 def is_as_recorded(before: Recorded | None, after: Recorded, changed: Mapping[str, str]) -> bool:
@@ -220,7 +263,7 @@ def is_as_recorded(before: Recorded | None, after: Recorded, changed: Mapping[st
 def what_moved(old: RecordedCell, new: RecordedCell) -> str | None:
     """The first thing that moved by more than a third of its tolerance; None where nothing did."""
     before, after = old.facts, new.facts
-    for name in ("status", "dataset", "weights", "method", "operator", "texts"):
+    for name in ("status", "dataset", "weights", "method", "operator", "texts", "why"):
         if getattr(before, name) != getattr(after, name):
             return name
     for name in sorted({*before.costs, *after.costs}):
@@ -273,7 +316,7 @@ def _cell(cell: Cell, record: Record, bundles: Bundles, store_text: bool) -> Rec
         status=record.status,
         texts=len(cell.variant.examples) - len(record.left_out) if record.status == "ok" else 0,
         weights=_digest({name: cell.variant.parts[name] for name in ("training", "labels", "model", "chain", "seed")}),
-        why=record.reason and (record.reason if store_text else WITHHELD),
+        why=record.reason and (everything if store_text else only_known([cell]))(record.reason),
     )
     attributions = bundles(record) if record.bundle else ()
     return RecordedCell(facts, values, _explanations(attributions) if attributions else None)

@@ -25,7 +25,7 @@ from .quality_change import (
     new_seed_p_value,
     p_value,
 )
-from .recorded import Recorded, RecordedCell, group_of, seed_of
+from .recorded import Recorded, RecordedCell, Values, group_of, seed_of
 from .recording import means_by_group
 from .tolerances import LIMITED_BY_MACHINE, is_equal, smallest_change, tolerance_of
 from .worst_texts import WorstText, by_cost, by_value
@@ -278,9 +278,13 @@ def _group(
     changed = next((why for old, new in sides if (why := _changed(old, new, metric))), None)
     if changed:
         return replace(finding, verdict="incomparable", reason=changed)
-    old, new = (away_table(side, names, metric) for side in (before, after))
+    texts = sorted(texts_of(before, names, metric) | texts_of(after, names, metric))
+    old, new = (away_table(side, names, metric, texts) for side in (before, after))
+    # a text that one side alone has would move a mean though nothing else did
+    both = np.isfinite(old) & np.isfinite(new)
+    old, new = (np.where(both, table, np.nan) for table in (old, new))
     finding = replace(finding, before=_mean(old), after=_mean(new))
-    if all(is_equal(one.values[metric].numbers, other.values[metric].numbers) for one, other in sides):
+    if all(_is_equal(one.values[metric], other.values[metric]) for one, other in sides):
         return replace(finding, reason="equal for every text")
     better = sides[0][1].facts.metrics[metric].better
     if better == "neither":
@@ -296,6 +300,13 @@ def _group(
         return _retrained(finding, reseeds, means[1][group][metric], higher, threshold, worst)
     drops = (old - new) * (1 if higher else -1)
     return _paired(finding, drops, threshold, worst)
+
+
+def _is_equal(one: Values, other: Values) -> bool:
+    """Whether the texts that both have, if there are any, have the same values."""
+    known = {*other.texts}
+    shared = [text for text in one.texts if text in known]
+    return bool(shared) and is_equal(one.of(shared), other.of(shared))
 
 
 def _paired(
@@ -356,14 +367,20 @@ def _verdict(test: _Test, worse: float, better: float, tests: int) -> Finding:
     return replace(finding, reason=f"moved by less; {about}")
 
 
-def away_table(side: Recorded, names: Sequence[str], metric: str) -> Float[np.ndarray, "seeds texts"]:
-    """Away scores, the mean over replicates; texts in the order of their names, NaN where one has no value."""
+def texts_of(side: Recorded, names: Sequence[str], metric: str) -> set[str]:
+    """Those that any of these cells was judged on."""
+    return {text for name in names for text in side.cells[name].values[metric].texts}
+
+
+def away_table(
+    side: Recorded, names: Sequence[str], metric: str, texts: Sequence[str]
+) -> Float[np.ndarray, "seeds texts"]:
+    """Away scores of those texts, the mean over replicates; NaN where one has no value."""
     seeds: dict[int, list[dict[str, float]]] = {}
     for name in names:
         cell = side.cells[name]
         found = dict(zip(cell.values[metric].texts, cell.away(metric), strict=True))
         seeds.setdefault(seed_of(name), []).append(found)
-    texts = sorted({text for replicates in seeds.values() for each in replicates for text in each})
     rows = [[np.mean([each.get(text, np.nan) for each in seeds[seed]]) for text in texts] for seed in sorted(seeds)]
     return np.array(rows, dtype=np.float64)
 

@@ -16,12 +16,12 @@ from typing import IO, Any, cast
 
 from attrimark_registry.errors import AttrimarkError
 
+from attrimark.discretion import WITHHELD
 from attrimark.matrix import Cell
 from attrimark.slots import Slot
 
 from .paired_timing import FEWEST_PAIRS, THRESHOLD, Side, found
 from .recorded import group_of
-from .recording import WITHHELD
 from .regression import Finding
 from .timed_side import called
 

@@ -12,12 +12,14 @@ from .contribution import contribution
 from .over_seeds import over_seeds
 from .provenance import provenance
 from .rationale_curves import rationale_curves
+from .replication import replication
 from .results import Results
 from .section import Section
 from .strategies import strategies
 from .words import words
 
 CONTENTS: tuple[Callable[[Results], Iterator[Section]], ...] = (
+    replication,
     leaderboards,
     words,
     rationale_curves,

@@ -36,9 +36,8 @@ def over_seeds(results: Results) -> Iterator[Section]:
 def _task(stability: Stability, place: int, with_words: bool) -> Section:
     name = printable(f"{stability.dataset} · {stability.model}")
     drawn: dict[str, list[Picture]] = {}
-    for picture in pictures(stability):
-        if with_words or picture.shows != "words":
-            drawn.setdefault(picture.method, []).append(picture)
+    for picture in pictures(stability, with_words):
+        drawn.setdefault(picture.method, []).append(picture)
     return Section(
         name,
         answers=tuple(_answers(stability, name)),
@@ -56,7 +55,9 @@ def _figures(method: str, found: list[Picture], place: int) -> Section:
     return Section(
         printable(f"{method}: figures"),
         drawings=tuple(_drawing(each, place) for each in (*longest, *first)),
-        sections=(Section("Single texts", drawings=tuple(_drawing(each, place) for each in rest), folded=True),),
+        sections=(Section("Single texts", drawings=tuple(_drawing(each, place) for each in rest), folded=True),)
+        if rest
+        else (),
     )
 
 

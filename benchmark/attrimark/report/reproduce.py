@@ -62,7 +62,7 @@ def _narrowed(matrix: Matrix, variant: Variant, method: Method | None, cells: Se
 
 def _written(suite: Suite, matrix: Matrix) -> str:
     lines = [f"[suites.{NAME}]"]
-    for name in ("seed", "replicates", "isolate"):
+    for name in ("seed", "replicates", "isolate", "store_text"):
         lines += _line(name, getattr(suite, name), Suite)
     for name in ("datasets", "models", "methods", "metrics"):
         lines.append(f"{name} = {_value([_plugin(each) for each in getattr(matrix, name)])}")

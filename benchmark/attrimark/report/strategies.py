@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from attrimark.display.characters import printable
 from attrimark.display.figures import bars
+from attrimark.leaderboards.model_alone import banners
 from attrimark.strategies.comparison import Findings, findings
 from attrimark.strategies.figures import heat_map
 from attrimark.strategies.tables import PLURAL, came_true, tables
@@ -28,6 +29,7 @@ def _factor(found: Findings, place: int) -> Section:
     return Section(
         printable(f"{found.held} · over {PLURAL[found.over]}"),
         answers=told,
+        warnings=tuple(printable(f"{found.held}: {each}") for each in banners(found.weak)),
         sentences=told,
         sections=(
             *(Section("", grids=(grid,), notes=tuple(map(printable, said))) for grid, said in tables(found)),

@@ -34,26 +34,30 @@ class Picture:
     figure: Figure
 
 
-def pictures(stability: Stability) -> Iterator[Picture]:
+def pictures(stability: Stability, with_words: bool = True) -> Iterator[Picture]:
     """For each method, on the shortest and on the longest text: every word's scores over seeds, and the metrics with
-    their intervals; then the metrics over all texts."""
+    their intervals; then the metrics over all texts.
+
+    Args:
+        with_words: without, only what shows no text.
+    """
     for method in dict.fromkeys(each.method for each in stability.variations):
         variations = {each.steps: each for each in stability.variations if each.method == method}
         populations = {each.steps: each for each in stability.populations if str(each.method) == method}
-        for which, stacks in _ends(populations):
+        for which, stacks in _ends(populations) if with_words else ():
             yield from _of_text(method, which, stacks, variations)
         over_texts = _by_metric({steps: each.values for steps, each in variations.items()})
         drawn = bars(over_texts, f"{method}: over seeds, all texts")
         yield Picture(method, "all texts", "metrics", f"{method} metrics", drawn)
 
 
-def write_figures(found: Sequence[Stability], folder: Path) -> list[Path]:
+def write_figures(found: Sequence[Stability], folder: Path, with_words: bool = True) -> list[Path]:
     """All pictures as SVG and PNG, in one folder for each dataset and model."""
     written: list[Path] = []
     for place, stability in enumerate(found, start=1):
         variant = stability.populations[0].variant
         inside = folder / f"{place}-{variant.dataset.name}-{variant.model.name}"
-        for picture in pictures(stability):
+        for picture in pictures(stability, with_words):
             written += save(picture.figure, inside, picture.name)
     return written
 

@@ -13,6 +13,7 @@ from attrimark_registry.plugin import Method, Metric, PopulationMetric
 from jaxtyping import Float
 
 from attrimark.matrix import Cell, cells_of, named
+from attrimark.nothing import Nothing
 from attrimark.statistics.intervals import Estimate
 from attrimark.store import Store
 from attrimark.suite import Suite
@@ -112,7 +113,8 @@ def stabilities(suite: Suite, store: Store) -> list[Stability]:
     """One for each dataset and model of which several seeds were explained, in the order of the suite.
 
     Raises:
-        AttrimarkError: the suite measures no population of seeds, or nothing was run yet.
+        Nothing: no two seeds of a chain were explained yet.
+        AttrimarkError: the suite measures no population of seeds.
     """
     cells = cells_of(suite)
     metrics = {str(metric): metric for cell in cells for metric in cell.metrics if isinstance(metric, PopulationMetric)}
@@ -122,7 +124,7 @@ def stabilities(suite: Suite, store: Store) -> list[Stability]:
         )
     found = populations(cells, store)
     if not found:
-        raise AttrimarkError("nothing to show: no chain has explanations of two seeds yet; run the suite first")
+        raise Nothing("nothing to show: no chain has explanations of two seeds yet; run the suite first")
     return [
         _stability(task, [cell for cell in cells if _task(cell) == task], found, metrics, suite, store)
         for task in dict.fromkeys(population.task for population in found)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from attrimark.display.grid import WIDTH, Grid, fitted, tabulated
 from attrimark.display.plain import plain
-from attrimark.leaderboards.board import WEAK
+from attrimark.leaderboards.model_alone import accuracy_of, banners
 from attrimark.statistics.intervals import Estimate
 
 from .stability import Foretold, Models, Spread, Stability, Variation
@@ -113,9 +113,7 @@ def sentences(stability: Stability) -> Iterator[str]:
             yield f"{answer.method}: {note}."
     yield from stability.readings
     for models in stability.models:
-        for name, figure in models.figures.items():
-            if name.partition("(")[0] == "accuracy" and figure.mean < WEAK:
-                yield f"{models.steps}: WEAK MODEL: its accuracy is under {WEAK}, so its explanations say little."
+        yield from banners({models.steps: accuracy_of({name: each.mean for name, each in models.figures.items()})})
         if models.selection and models.selection.shortfall:
             yield f"{models.steps}: {models.selection.shortfall}."
     for each in stability.variations:

@@ -39,7 +39,12 @@ def by_text(population: Population, metric: PopulationMetric, level: float = 0.9
 
 
 def over_texts(population: Population, metric: PopulationMetric, level: float = 0.95) -> Estimate:
-    """The metric made of terms averaged over texts; the interval speaks for new seeds and new texts."""
+    """The metric made of terms averaged over texts; the interval speaks for new seeds and new texts.
+
+    NaN where no text is explained alike by all seeds.
+    """
+    if not population.stacks:
+        return Estimate(np.nan, np.nan, np.nan, level, len(population.seeds), 0, NO_INTERVAL)
     return bootstrap_seeds_and_texts(
         lambda seeds, texts: _averaged(population.stacks, metric, seeds, texts),
         len(population.seeds),

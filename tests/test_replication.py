@@ -1,0 +1,65 @@
+"""What a suite replicates stands where it is planned and where it is reported, with the prediction and the rule."""
+
+import json
+
+import pytest
+from attrimark.cli import main
+from attrimark.configuration.suites import read_suite
+from attrimark.report.contents import sections
+from attrimark.report.replication import replication
+from attrimark.report.results import Results
+from attrimark.store import Store
+from attrimark_registry import load_catalog
+from click.testing import CliRunner
+
+SUITE = """
+[suites.small]
+datasets = [{ name = "planted", train = 8, validation = 2, test = 4 }]
+models = [{ name = "tiny-causal", layers = 1 }]
+methods = ["random"]
+metrics = ["sufficiency"]
+explain = 2
+"""
+CLAIM = """
+[suites.small.replication]
+of = "claim"
+prediction = "random is no better than <random>"
+rule = "the interval holds 0"
+"""
+PROTOCOL = '[suites.small.replication]\nof = "protocol"\n'
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            CLAIM,
+            (
+                "Claim replicated, where its prediction holds",
+                "random is no better than <random>. The rule: the interval holds 0.",
+            ),
+        ),
+        (PROTOCOL, ("Protocol replicated", "Nothing was predicted before the first run.")),
+        ("", ()),
+    ],
+)
+def test_the_plan_and_the_report_say_what_is_replicated(tmp_path, written, told):
+    path = tmp_path / "benchmarks.toml"
+    path.write_text(SUITE + written)
+    words = ["plan", "small", "--config", str(path), "--store", str(tmp_path / "none")]
+    planned = CliRunner().invoke(main, words)
+    assert planned.exit_code == 0, planned.output
+    suite = read_suite(path, "small", load_catalog())
+    with Store(tmp_path / "store") as store:
+        results = Results(suite, store, SUITE + written, path.name, 0)
+        mine = list(replication(results))
+        assert [each.title for each in sections(results)][: len(mine)] == [each.title for each in mine]
+    page = [line for section in mine for line in section.sentences]
+    for each in told:
+        assert each in planned.stdout
+        assert any(each in line for line in page)
+    assert len(page) == len(told)
+    assert [answer for section in mine for answer in section.answers] == page[:1]
+    assert ("replicated" in planned.stdout) is bool(told)
+    repeated = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)["replication"]
+    assert (repeated and repeated["of"]) == (suite.replication and suite.replication.of)
