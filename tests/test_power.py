@@ -9,6 +9,7 @@ import pytest
 from attrimark.cli import main
 from attrimark.configuration.suites import read_suite
 from attrimark.matrix import cells_of
+from attrimark.outcome import unfinished
 from attrimark.regression.power import ASSUMED, needed, power_of
 from attrimark.regression.quality_change import FEWEST_TEXTS, detectable, texts_needed
 from attrimark.regression.recording import names_of, taken
@@ -71,22 +72,27 @@ def plan(tmp_path, monkeypatch):
 
 
 def stored(cells, spread, metrics=("sufficiency", "accuracy")):
-    """Records of all cells that can run: values of that standard deviation over texts."""
+    """Records of all cells: where one can run, values of that standard deviation over texts."""
     records = {}
     for cell in cells:
         values = np.arange(len(cell.variant.examples), dtype=float)
         values *= spread / values.std(ddof=1)
-        judged = {digest: each for digest, each in cell.judgements.items() if each.name in metrics}
+        judged = {
+            digest: each
+            for digest, each in cell.judgements.items()
+            if each.name in metrics and digest not in cell.refusals
+        }
         measures = tuple(
             Measure(digest, text.id, "", float(value))
             for digest in judged
             for text, value in zip(cell.variant.examples, values, strict=True)
         )
-        if not cell.problem and not cell.refusals:
-            status = dict.fromkeys(judged, ("ok", None))
-            records[cell.id] = Record(
-                cell.id, cell.specs, "ok", own=Cost(forwards=3), measures=measures, metric_status=status
-            )
+        status = dict.fromkeys(judged, ("ok", None))
+        records[cell.id] = (
+            unfinished(cell, "unsupported", cell.problem)
+            if cell.problem
+            else Record(cell.id, cell.specs, "ok", own=Cost(forwards=3), measures=measures, metric_status=status)
+        )
     return records
 
 
@@ -123,7 +129,8 @@ def test_the_spread_is_what_was_recorded_else_what_is_stored(plan):
     assert {each["source"] for each in told["metrics"]} == {"store"}
     assert {each["texts"] for each in told["metrics"]} == {texts_needed(0.05, 0.1, 4)}
     words = ("record", "ci", "--reason", "x", "--store", "store", "--no-run")
-    assert CliRunner().invoke(main, words).exit_code == 0
+    told = CliRunner().invoke(main, words)
+    assert told.exit_code == 0, told.output
     assert "in recorded.json" in run("--detect", "0.05").stdout
     Path("recorded.json").write_text("{}")
     assert run("--detect", "0.05").exit_code == 4
