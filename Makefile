@@ -13,7 +13,7 @@ quickstart: .venv/installed
 # a process for each core and one thread for each process; a file's tests stay together with what they share
 test: .venv/installed-dev
 	OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet \
-		--numprocesses logical --maxprocesses 8 --dist loadfile
+		--numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 # one thread: several would wait for each other where the machine is busy
 regress: .venv/installed

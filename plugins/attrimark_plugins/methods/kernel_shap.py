@@ -3,44 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
-from attrimark_registry import Exploration, Feature, SubsetMethod
-from pydantic import Field
+from attrimark_registry import Exploration
 
-from .coalition_pairs import affordable, drawn
-from .coalition_regression import Sample, every_pair, regress
+from .budgeted_shapley import BudgetedShapley
+from .coalition_pairs import drawn
+from .coalition_regression import Sample, regress
 
 
-class KernelShap(SubsetMethod):
+class KernelShap(BudgetedShapley):
     """Shapley values from a regression on subsets that are drawn as the Shapley kernel weighs them.
 
     Pairs of a subset and its complement are drawn with replacement, with probabilities in proportion to the
     kernel (n − 1) / (C(n, s) · s · (n − s)), and count as often as they come. A pair that comes again costs
     nothing, so drawing goes on until the budget is used. A budget of 2ⁿ takes every subset, and is exact.
-
-    Options:
-        budget: at most so many evaluations, all features and none among them; at least 2n for n features.
     """
 
     name = "kernel-shap"
-    additive = True
-    complete = True
-    stochastic = True
 
-    budget: int = Field(256, ge=2)
-
-    def explore(self, features: Sequence[Feature], rng: np.random.Generator) -> Exploration:
-        """Shapley values, with their standard error.
-
-        Raises:
-            Unsupported: a budget below 2n.
-        """
-        count = len(features)
-        pairs = affordable(self.budget, count)
-        sample = every_pair(count) if self.budget >= 2**count else by_kernel(count, pairs, rng)
-        return (yield from regress(sample))
+    def estimate(self, features: int, pairs: int, rng: np.random.Generator) -> Exploration:
+        return regress(by_kernel(features, pairs, rng))
 
 
 def by_kernel(features: int, number: int, rng: np.random.Generator) -> Sample:

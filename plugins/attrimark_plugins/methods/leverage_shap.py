@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from attrimark_registry import Exploration, Feature, SubsetMethod
-from pydantic import Field
+from attrimark_registry import Exploration
 
-from .coalition_pairs import affordable, drawn_once, how_many
-from .coalition_regression import Sample, every_pair, regress
+from .budgeted_shapley import BudgetedShapley
+from .coalition_pairs import drawn_once, how_many
+from .coalition_regression import Sample, regress
 
 
-class LeverageShap(SubsetMethod):
+class LeverageShap(BudgetedShapley):
     """Shapley values from a regression on subsets that are drawn by their leverage, none of them twice.
 
     A subset's leverage in the regression that defines Shapley values is 1/C(n, s): sizes are equally likely. A
@@ -21,28 +19,12 @@ class LeverageShap(SubsetMethod):
     of a size there are from a binomial distribution, and c spends the budget on average; here that number is its
     expectation rounded up or down at random, with the same probabilities and never over the budget. A budget of
     2ⁿ takes every subset, and is exact.
-
-    Options:
-        budget: at most so many evaluations, all features and none among them; at least 2n for n features.
     """
 
     name = "leverage-shap"
-    additive = True
-    complete = True
-    stochastic = True
 
-    budget: int = Field(256, ge=2)
-
-    def explore(self, features: Sequence[Feature], rng: np.random.Generator) -> Exploration:
-        """Shapley values, with their standard error.
-
-        Raises:
-            Unsupported: a budget below 2n.
-        """
-        count = len(features)
-        pairs = affordable(self.budget, count)
-        sample = every_pair(count) if self.budget >= 2**count else by_leverage(count, pairs, rng)
-        return (yield from regress(sample))
+    def estimate(self, features: int, pairs: int, rng: np.random.Generator) -> Exploration:
+        return regress(by_leverage(features, pairs, rng))
 
 
 def by_leverage(features: int, number: int, rng: np.random.Generator) -> Sample:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from attrimark_registry import Attribution, Exploration, Scores, SubsetMetric
-from pydantic import Field, model_validator
+from attrimark_registry import Attribution, Exploration, Scores
+from pydantic import Field
 
-from .rationale import Threshold, one_rule, rationales
+from .rationale import RationaleMetric, Threshold
 
 
-class Comprehensiveness(SubsetMetric):
+class Comprehensiveness(RationaleMetric):
     """p(ŷ|X) − p(ŷ|X∖R): what is lost when the rationale R is removed (DeYoung et al., arXiv 1911.03429).
 
     `clip` takes max(0, ·), as Videneeva's paper does. R is the top `ratio` of the features, an expectation
@@ -23,10 +23,8 @@ class Comprehensiveness(SubsetMetric):
     threshold: Threshold | None = None
     clip: bool = False
 
-    _one_rule = model_validator(mode="before")(one_rule)
-
     def explore(self, attribution: Attribution, rng: np.random.Generator) -> Exploration:
-        keep, weights = rationales(attribution.scores, self.ratio, self.threshold, rng)
+        keep, weights = self.rationales(attribution, rng)
         everything = np.ones((1, len(attribution.features)), dtype=bool)
         values = yield np.concatenate([everything, ~keep])
         lost = values[0] - values[1:]

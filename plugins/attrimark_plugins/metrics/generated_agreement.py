@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from attrimark_registry import Attribution, Exploration, Scores, SubsetMetric
-from pydantic import Field, model_validator
+from attrimark_registry import Attribution, Exploration, Scores
 
-from .rationale import Threshold, one_rule, rationales
+from .rationale import RationaleMetric
 
 
-class GeneratedAgreement(SubsetMetric):
+class GeneratedAgreement(RationaleMetric):
     """1 where the model writes the same label for the kept words in its prompt as for the full text: her Table I.
 
     Both answers are decoded greedily and parsed. One without a label agrees with nothing, and neither does an empty
@@ -20,13 +19,8 @@ class GeneratedAgreement(SubsetMetric):
     name = "generated-agreement"
     reading = "answer"
 
-    ratio: float | None = Field(None, gt=0, le=1)
-    threshold: Threshold | None = "mean"
-
-    _one_rule = model_validator(mode="before")(one_rule)
-
     def explore(self, attribution: Attribution, rng: np.random.Generator) -> Exploration:
-        keep, weights = rationales(attribution.scores, self.ratio, self.threshold, rng)
+        keep, weights = self.rationales(attribution, rng)
         everything = np.ones((1, keep.shape[1]), dtype=bool)
         answers = yield np.concatenate([everything, keep])
         full, kept = answers[0], answers[1:]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from typing import Any, Literal
 
 import numpy as np
-from attrimark_registry import Keep
+from attrimark_registry import Attribution, Keep, SubsetMetric
 from attrimark_registry.ranking import Weights, length, selections
 from jaxtyping import Float
+from pydantic import Field, model_validator
 
 Threshold = Literal["mean"] | float
 
@@ -44,3 +46,21 @@ def rationales(
     above = scores - scores.min() if threshold == "mean" else scores
     limit = above.mean() if threshold == "mean" else threshold
     return (above > limit)[None, :], np.ones(1)
+
+
+class RationaleMetric(SubsetMetric, ABC):
+    """Looks at what a rationale keeps of the text, or what it leaves.
+
+    Options:
+        ratio: keep this share of the features.
+        threshold: keep the features that score above it, or above the mean.
+    """
+
+    ratio: float | None = Field(None, gt=0, le=1)
+    threshold: Threshold | None = "mean"
+
+    _one_rule = model_validator(mode="before")(one_rule)
+
+    def rationales(self, attribution: Attribution, rng: np.random.Generator) -> tuple[Keep, Weights]:
+        """Those of one text, by the rule that is named, with their probabilities."""
+        return rationales(attribution.scores, self.ratio, self.threshold, rng)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from attrimark_registry import Attribution, Exploration, Scores, SubsetMetric
-from pydantic import Field, model_validator
+from attrimark_registry import Attribution, Exploration, Scores
 
-from .rationale import Threshold, one_rule, rationales
+from .rationale import RationaleMetric
 
 
-class RationaleParseRate(SubsetMetric):
+class RationaleParseRate(RationaleMetric):
     """1 where a label is found in what the model writes for the kept words in its prompt, 0 where none is.
 
     `parse-rate` says the same of full texts. Where nothing is kept, the model still answers the empty prompt. The
@@ -20,12 +19,7 @@ class RationaleParseRate(SubsetMetric):
     reading = "answer"
     headline = False
 
-    ratio: float | None = Field(None, gt=0, le=1)
-    threshold: Threshold | None = "mean"
-
-    _one_rule = model_validator(mode="before")(one_rule)
-
     def explore(self, attribution: Attribution, rng: np.random.Generator) -> Exploration:
-        keep, weights = rationales(attribution.scores, self.ratio, self.threshold, rng)
+        keep, weights = self.rationales(attribution, rng)
         answers = yield keep
         return Scores(float(weights @ (answers >= 0)), {"kept": float(weights @ keep.mean(axis=1))})

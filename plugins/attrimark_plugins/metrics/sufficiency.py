@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from attrimark_registry import Attribution, Exploration, Scores, SubsetMetric
-from pydantic import Field, model_validator
+from attrimark_registry import Attribution, Exploration, Scores
+from pydantic import Field
 
-from .rationale import Threshold, one_rule, rationales
+from .rationale import RationaleMetric, Threshold
 
 
-class Sufficiency(SubsetMetric):
+class Sufficiency(RationaleMetric):
     """1 − (p(ŷ|X) − p(ŷ|R)): higher is better, 1 where the rationale R alone keeps the probability.
 
     As in Videneeva's paper, `clip` takes 1 − max(0, ·), after Zhao & Aletras (arXiv 2305.10496); ERASER
@@ -25,10 +25,8 @@ class Sufficiency(SubsetMetric):
     threshold: Threshold | None = None
     clip: bool = False
 
-    _one_rule = model_validator(mode="before")(one_rule)
-
     def explore(self, attribution: Attribution, rng: np.random.Generator) -> Exploration:
-        keep, weights = rationales(attribution.scores, self.ratio, self.threshold, rng)
+        keep, weights = self.rationales(attribution, rng)
         everything = np.ones((1, len(attribution.features)), dtype=bool)
         values = yield np.concatenate([everything, keep])
         lost = values[0] - values[1:]
