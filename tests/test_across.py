@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attrimark.leaderboards.across_tables import as_json, as_text
+from attrimark.display.sheet_forms import rendered
+from attrimark.leaderboards.across_tables import as_json, sheet_of
 from attrimark.leaderboards.leaderboard import leaderboards
 from attrimark.leaderboards.normalised import normalised
 from attrimark.leaderboards.standings import standings
@@ -24,6 +25,11 @@ from tests.references.drawn_records import (
     flat,
     joined,
 )
+
+
+def as_text(found, form="table"):
+    return rendered([sheet_of(found)], form)
+
 
 CHAINS = ("full", "frozen", "lora", "full → nf4", "frozen → nf4", "lora → nf4")
 EVIL = "<script>|`x`\x1b[31m\n"

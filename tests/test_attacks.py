@@ -11,10 +11,12 @@ import torch
 from attrimark.bundle import write_bundle
 from attrimark.configuration.suites import read_suite
 from attrimark.contribution import steering_figures
+from attrimark.contribution.contributions import Contributions
 from attrimark.contribution.detection import classes_of, detect, detections
 from attrimark.contribution.layer_profile import drawn, profiles
 from attrimark.contribution.steering import cross_validated, largest_fall, steerings
-from attrimark.contribution.tables import as_text
+from attrimark.contribution.tables import as_json, sheet_of
+from attrimark.display.sheet_forms import rendered
 from attrimark.matrix import cells_of
 from attrimark.statistics.roc import auc, best_trivial, draws_of_texts, estimate, like_lengths, true_positive_rate
 from attrimark.store import Store
@@ -443,12 +445,18 @@ def test_curves_and_detectors_are_read_from_stored_measures(tmp_path):
         "task": [1.0, 1.0, 2.0, 2.0],
         "other": [0.5, 0.5, 1.0, 1.0],
     }
-    text = as_text(found, [curve], shown)
+    contributions = Contributions(tuple(found), (curve,), tuple(shown))
+    text = rendered([sheet_of(contributions)])
     assert "task > other, tuco" in text
     assert "Between 0 and 1, accuracy falls nowhere." in text
-    markdown = as_text(found, [curve], shown, "markdown")
+    markdown = rendered([sheet_of(contributions)], "markdown")
     assert "| AUC − best trivial, like lengths |" in " ".join(markdown.split())
     assert "fine-tuning, other |" in markdown
+    assert "\\caption{" in rendered([sheet_of(contributions)], "latex")
+    plain = json.loads(json.dumps(as_json(contributions), allow_nan=False))
+    assert plain["detections"][0]["auc"]["mean"] == found[0].auc.mean
+    assert plain["profiles"][0]["means"]["task"]["block 1 · fine-tuning"] == 2.0
+    assert plain["steerings"][0]["alphas"] == list(curve.alphas)
     assert len(drawn(shown[0]).axes) == 2
 
 

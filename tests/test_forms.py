@@ -5,11 +5,16 @@ import io
 import json
 import math
 import re
+from typing import get_args
 
 import pytest
+from attrimark.display.grid import Grid
+from attrimark.display.latex import LETTERS, latex
+from attrimark.display.sheet import Sheet
+from attrimark.display.sheet_forms import Form, as_html
+from attrimark.display.sheet_forms import rendered as written
 from attrimark.leaderboards.board import Leaderboard
 from attrimark.leaderboards.forms import FORMS, rendered
-from attrimark.leaderboards.latex import LETTERS, as_latex, latex
 from attrimark.leaderboards.tidy import FIELDS, as_csv
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +48,55 @@ def test_every_form_names_every_method_and_what_failed(form):
         assert word in told
 
 
+SHEET = Sheet(
+    f"films {EVIL}",
+    (f"two texts {EVIL}",),
+    (
+        Grid(
+            f"scores {EVIL}",
+            ("method", f"mean\n{EVIL}"),
+            ((f"lrp {EVIL}", "-0.5 [-0.7, -0.3]*"),),
+            told=(f"χ² {EVIL}",),
+        ),
+        Grid("refused", ("method", "mean"), (), told=(f"too few networks {EVIL}",)),
+    ),
+    (f"small print {EVIL}",),
+)
+
+
+@pytest.mark.parametrize("form", get_args(Form))
+def test_every_form_of_a_sheet_says_all_of_it(form):
+    told = written([SHEET, Sheet(notes=("and that is all",))], form)
+    for words in (
+        "films",
+        "two texts",
+        "scores",
+        "lrp",
+        "0.7",
+        "refused",
+        "too few networks",
+        "small print",
+        "and that",
+    ):
+        assert words in told
+    assert "\x1b" not in told
+    assert "\u202e" not in told
+    if form == "latex":
+        compiles(told)
+        assert "\\textbf{$-$0.5 {[}$-$0.7, $-$0.3{]}}" in told
+    if form == "markdown":
+        assert "**-0.5 \\[-0.7, -0.3\\]**" in told
+        assert "<script>" not in told.replace("\\<", "")
+    if form == "table":
+        assert "-0.5 [-0.7, -0.3]*" in told
+
+
+def test_a_notebook_shows_a_sheet_without_its_markup():
+    told = as_html(SHEET)
+    assert "<script>" not in told
+    assert "too few networks" in told
+
+
 # LaTeX
 
 
@@ -69,7 +123,7 @@ def compiles(text: str) -> None:
 
 
 def test_a_table_is_made_of_what_booktabs_wants():
-    told = as_latex(a_board())
+    told = rendered([a_board()], "latex")
     compiles(told)
     tables = told.split("\n\n")
     assert len(tables) == 3  # scores, scale, costs
@@ -87,7 +141,7 @@ def test_a_table_is_made_of_what_booktabs_wants():
 
 
 def test_bold_is_better_and_nothing_else():
-    headline = as_latex(a_board()).split("\n\n")[0]
+    headline = rendered([a_board()], "latex").split("\n\n")[0]
     (line,) = (each for each in headline.split("\n") if each.startswith("lrp &"))
     bold = re.findall(r"\\textbf\{([^&]*)\}", line)
     assert len(bold) == 1  # by the other metric, lower is better
@@ -96,12 +150,12 @@ def test_bold_is_better_and_nothing_else():
 
 
 def test_minus_signs_are_minus_signs():
-    told = as_latex(board_of(cells("random", flat(-0.5)), cells("lrp", flat(-0.7))))
+    told = rendered([board_of(cells("random", flat(-0.5)), cells("lrp", flat(-0.7)))], "latex")
     assert re.search(r"& \$-\$0\.\d{3} \$\\pm\$", told)
 
 
 def test_hostile_names_compile_to_what_they_look_like():
-    told = as_latex(evil_board(), details=True)
+    told = rendered([evil_board()], "latex", details=True)
     compiles(told)
     assert "\\input" not in told
     assert "\\script" not in told

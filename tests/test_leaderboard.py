@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from attrimark.display import sheet_forms
 from attrimark.leaderboards.board_grids import banner as banner_of
 from attrimark.leaderboards.board_grids import heading
+from attrimark.leaderboards.forms import rendered
 from attrimark.leaderboards.leaderboard import leaderboards
-from attrimark.leaderboards.tables import as_html, as_json, as_markdown, as_text
+from attrimark.leaderboards.tables import as_json, sheet_of
 from attrimark.nothing import Nothing
 from attrimark.statistics.intervals import NO_INTERVAL, TEXTS_ONLY
 from attrimark_registry import AttrimarkError
@@ -35,6 +37,19 @@ from tests.references.drawn_records import (
     row_of,
     score_of,
 )
+
+
+def as_text(board, details=False):
+    return sheet_forms.as_text(sheet_of(board, details))
+
+
+def as_markdown(board):
+    return rendered([board], "markdown")
+
+
+def as_html(board):
+    return sheet_forms.as_html(sheet_of(board))
+
 
 # Scores and verdicts
 
@@ -326,9 +341,9 @@ def test_cells_that_did_not_run_are_shown_with_their_reason():
     ]
     assert row_of(board, "lrp").scores == {}
     assert row_of(board, "lrp").spend is None
-    for rendered in (as_text(board), as_markdown(board), as_html(board)):
-        assert "needs attentions" in rendered
-        assert "ZeroDivisionError" in rendered
+    for written in (as_text(board), as_markdown(board), as_html(board)):
+        assert "needs attentions" in written
+        assert "ZeroDivisionError" in written
 
 
 def test_one_failed_seed_is_enough_not_to_average():
@@ -552,9 +567,9 @@ def test_names_cannot_bring_their_own_markup():
     assert "\\<script\\>" in markdown
     assert "<script>" not in markdown.replace("\\<", "")
     assert all(line.replace("\\|", "").count("|") in (0, 3, 4, 8) for line in markdown.split("\n"))
-    for rendered in (as_text(board), markdown, as_html(board)):
-        assert "\x1b" not in rendered
-        assert "\u202e" not in rendered
+    for written in (as_text(board), markdown, as_html(board)):
+        assert "\x1b" not in written
+        assert "\u202e" not in written
 
 
 def test_json_holds_everything_and_no_nan():

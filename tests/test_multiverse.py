@@ -18,6 +18,7 @@ from attrimark.bundle import read_bundle, write_bundle
 from attrimark.cli import main
 from attrimark.configuration.document import ConfigError
 from attrimark.configuration.suites import read_suite
+from attrimark.display.sheet_forms import rendered
 from attrimark.evaluator import SubsetEvaluator
 from attrimark.job import Job, Task, from_json, to_json
 from attrimark.matrix import cells_of, splits_of
@@ -28,7 +29,7 @@ from attrimark.multiverse.multiverse import multiverses
 from attrimark.multiverse.outputs_file import outputs_path, read_outputs, write_outputs
 from attrimark.multiverse.raw_outputs import RawOutputs, raw_outputs
 from attrimark.multiverse.specification_curve import AWAY, Analysis, Contestant, Levels, curve
-from attrimark.multiverse.tables import as_json, as_text, says
+from attrimark.multiverse.tables import as_json, says, sheet_of
 from attrimark.prepare import prepare
 from attrimark.run import pending, run
 from attrimark.slots import Slot, Worker
@@ -41,6 +42,11 @@ from attrimark_plugins.metrics.sufficiency import Sufficiency
 from attrimark_plugins.models.tiny import TinyEncoder, TinyWriter
 from attrimark_registry import Attribution, AttrimarkError, Record, load_catalog
 from attrimark_registry.errors import Unsupported
+
+
+def as_text(found, form="table"):
+    return rendered([sheet_of(found)], form)
+
 
 SUITE = """
 [suites.small]

@@ -10,15 +10,21 @@ import numpy as np
 import pytest
 from attrimark.cli import main
 from attrimark.configuration.suites import read_suite
+from attrimark.display.sheet_forms import rendered
 from attrimark.matrix import cells_of
 from attrimark.run import run
 from attrimark.slots import Slot
 from attrimark.stability.figures import write_figures
 from attrimark.stability.population import populations
 from attrimark.stability.stability import stabilities
-from attrimark.stability.tables import as_json, as_text
+from attrimark.stability.tables import as_json, sheet_of
 from attrimark.store import Store
 from attrimark_registry import AttrimarkError, load_catalog
+
+
+def as_text(found, form="table"):
+    return rendered([sheet_of(found)], form)
+
 
 SUITE = """
 [suites.seeds]

@@ -14,13 +14,14 @@ import pytest
 from attrimark.bundle import write_bundle
 from attrimark.cli import main
 from attrimark.configuration.suites import ConfigError, read_suite
+from attrimark.display.sheet_forms import rendered
 from attrimark.matrix import Cell, cells_of, variants_of
 from attrimark.store import Store
 from attrimark.strategies.comparison import findings
 from attrimark.strategies.factors import factors, trained_and_stored
 from attrimark.strategies.figures import write_strategy_figures
 from attrimark.strategies.networks import networks
-from attrimark.strategies.tables import as_json, as_text
+from attrimark.strategies.tables import as_json, sheet_of
 from attrimark_registry import (
     Attribution,
     AttrimarkError,
@@ -32,6 +33,11 @@ from attrimark_registry import (
     features_of,
     load_catalog,
 )
+
+
+def as_text(found, form="table"):
+    return rendered([sheet_of(found)], form)
+
 
 CATALOG = load_catalog()
 SHARED = """

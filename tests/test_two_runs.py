@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from attrimark.display.sheet_forms import rendered
 from attrimark.leaderboards.two_runs import Run, compare_runs
-from attrimark.leaderboards.two_runs_tables import as_json, as_text
+from attrimark.leaderboards.two_runs_tables import as_json, sheets_of
 from attrimark.nothing import Nothing
 from attrimark.statistics.intervals import TEXTS_ONLY
 
@@ -22,6 +23,11 @@ from tests.references.drawn_records import (
     flat,
     joined,
 )
+
+
+def as_text(found, form="table"):
+    return rendered(sheets_of(found), form)
+
 
 EVIL = "<script>|`x`\x1b[31m\n"
 

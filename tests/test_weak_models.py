@@ -3,16 +3,17 @@
 from dataclasses import replace
 
 import pytest
+from attrimark.display.sheet_forms import rendered
 from attrimark.leaderboards.across_tables import as_json as across_as_json
-from attrimark.leaderboards.across_tables import as_text as across_as_text
+from attrimark.leaderboards.across_tables import sheet_of as across_sheet
 from attrimark.leaderboards.leaderboard import leaderboards
 from attrimark.leaderboards.model_alone import accuracy_of, alone, banner, banners
 from attrimark.leaderboards.normalised import normalised
 from attrimark.leaderboards.standings import standings
 from attrimark.leaderboards.two_runs import Run, compare_runs
-from attrimark.leaderboards.two_runs_tables import as_json, as_text
+from attrimark.leaderboards.two_runs_tables import as_json, sheets_of
 from attrimark.strategies.comparison import Findings
-from attrimark.strategies.tables import as_text as strategies_as_text
+from attrimark.strategies.tables import sheet_of as strategies_sheet
 
 from tests.references.drawn_records import ACCURACY, METRICS, TEXTS, accuracy, cells, flat
 
@@ -57,9 +58,9 @@ def test_ranks_name_the_variants_that_are_weak():
     films, tweets, both = standings(leaderboards(records, METRICS))
     assert films.weak == {"tiny · full": pytest.approx(0.6)}
     assert set(both.weak) == {"films · tiny · full", "tweets · tiny · lora"}
-    assert "tiny · full: WEAK MODEL: its accuracy is 0.6," in unfolded(across_as_text(films))
-    assert "tiny · frozen: WEAK" not in unfolded(across_as_text(films))
-    assert "WEAK MODEL" in across_as_text(tweets, "markdown")
+    assert "tiny · full: WEAK MODEL: its accuracy is 0.6," in unfolded(rendered([across_sheet(films)]))
+    assert "tiny · frozen: WEAK" not in unfolded(rendered([across_sheet(films)]))
+    assert "WEAK MODEL" in rendered([across_sheet(tweets)], "markdown")
     assert across_as_json(films)["weak"] == {"tiny · full": pytest.approx(0.6)}
 
 
@@ -68,15 +69,15 @@ def test_normalised_scores_name_the_variants_that_are_weak(metric):
     records = [*of("full", 0.6), *of("frozen", 0.9)]
     (found,) = normalised(records, METRICS, lambda record: LABELS, metric=metric)
     assert found.weak == {"tiny · full": pytest.approx(0.6)}
-    assert "tiny · full: WEAK MODEL" in unfolded(across_as_text(found))
+    assert "tiny · full: WEAK MODEL" in unfolded(rendered([across_sheet(found)]))
 
 
 def test_each_of_two_runs_has_its_own():
     before, after = Run("before", of("full", 0.9), METRICS), Run("after", of("full", 0.6), METRICS)
     found = compare_runs(before, after)
     assert found.places[0].accuracies == (pytest.approx(0.9), pytest.approx(0.6))
-    assert "B: WEAK MODEL: its accuracy is 0.6," in unfolded(as_text(found))
-    assert "A: WEAK MODEL" not in unfolded(as_text(found))
+    assert "B: WEAK MODEL: its accuracy is 0.6," in unfolded(rendered(sheets_of(found)))
+    assert "A: WEAK MODEL" not in unfolded(rendered(sheets_of(found)))
     assert as_json(found)["places"][0]["accuracies"] == [pytest.approx(0.9), pytest.approx(0.6)]
 
 
@@ -88,5 +89,5 @@ def test_a_run_without_methods_is_still_nothing_to_compare():
 
 def test_strategies_are_named_that_make_weak_models():
     found = Findings("strategy", None, "films · tiny", {}, (), (), (), (), weak={"lora": 0.5})
-    assert "lora: WEAK MODEL: its accuracy is 0.5," in unfolded(strategies_as_text(found))
+    assert "lora: WEAK MODEL: its accuracy is 0.5," in unfolded(rendered([strategies_sheet(found)]))
     assert list(banners({"full": 0.9, "frozen": None})) == []

@@ -20,9 +20,10 @@ from attrimark_registry.removal import Operator
 from attrimark_registry.text import Example, Granularity, Splits
 from attrimark_registry.writer import Writer
 
+from attrimark.display.sheet_forms import as_html, rendered
 from attrimark.leaderboards.board import Leaderboard
 from attrimark.leaderboards.leaderboard import leaderboards
-from attrimark.leaderboards.tables import as_html, as_text
+from attrimark.leaderboards.tables import sheet_of
 
 from .matrix import Cell, Variant
 from .outcome import run_cell
@@ -52,13 +53,13 @@ class Evaluation:
     left_out: Mapping[str, str]
 
     def __str__(self) -> str:
-        return "\n\n".join(as_text(board) for board in self.boards)
+        return rendered(map(sheet_of, self.boards))
 
     def __iter__(self) -> Iterator[Leaderboard]:
         return iter(self.boards)
 
     def _repr_html_(self) -> str:
-        return "\n".join(as_html(board) for board in self.boards)
+        return "\n".join(as_html(sheet_of(board)) for board in self.boards)
 
 
 def evaluate(

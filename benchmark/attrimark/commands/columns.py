@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 import click
 from attrimark_registry.plugin import Metric, ModelMetric, PopulationMetric
 
-from attrimark.contribution.detection import detections
-from attrimark.contribution.layer_profile import profiles
-from attrimark.contribution.steering import steerings
+from attrimark.contribution.contributions import contributions
 from attrimark.matrix import Cell, cells_of
 from attrimark.store import Store
 from attrimark.suite import Suite
@@ -39,7 +37,7 @@ def nothing_to_show(suite: Suite, store: Store) -> str:
         return f"nothing to show: run the suite first: attrimark run {suite.name}"
     commands = ["stability"] if suite.compares_seeds else []
     commands += ["strategies"] if suite.comparisons else []
-    commands += ["contribution"] if any(find(suite, store) for find in (detections, steerings, profiles)) else []
+    commands += ["contribution"] if contributions(suite, store) else []
     see = " and ".join(f"attrimark {each} {suite.name}" for each in commands or ["report"])
     return f"nothing to show: no metric of {suite.name} judges single explanations. See {see}"
 

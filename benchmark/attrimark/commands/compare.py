@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from attrimark.leaderboards.two_runs import Run
 
+    from .telling import Form
+
 
 @click.command()
 @click.argument("before", metavar="A")
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 @click.option("--suite", help="A and B are folders of results, and both ran this suite; without it they are suites.")
 @options.config
 @options.store
-@click.option("--format", "form", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True)
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file instead.")
+@options.form
+@options.output
 @options.as_json
 def command(
     before: str,
@@ -30,7 +32,7 @@ def command(
     suite: str | None,
     config: Path,
     store: Path,
-    form: Literal["table", "markdown", "json"],
+    form: Form,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -39,15 +41,14 @@ def command(
     Paired on seeds and texts: each method's difference B − A by each metric, with its interval, and whether it holds on
     the next seed. Exit code 5 where a run has no results, or the two have nothing in common.
     """
-    import json
-
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.bundle import write_whole
     from attrimark.leaderboards.two_runs import compare_runs
     from attrimark.leaderboards.two_runs_tables import as_json as as_plain
-    from attrimark.leaderboards.two_runs_tables import as_text
+    from attrimark.leaderboards.two_runs_tables import sheets_of
     from attrimark.store import Store
+
+    from .telling import tell
 
     catalog = load_catalog()
     folders = [each for each in (before, after) if Store.is_at(Path(each))]
@@ -56,14 +57,7 @@ def command(
     places = [(suite, Path(each)) for each in (before, after)] if suite else [(before, store), (after, store)]
     one, other = (_run(name, where, config, catalog, of_store=suite is not None) for name, where in places)
     found = compare_runs(one, other)
-    if as_json or form == "json":
-        told = json.dumps(as_plain(found), indent=2, ensure_ascii=False)
-    else:
-        told = as_text(found, form)
-    if output:
-        write_whole(f"{told}\n".encode(), output)
-    else:
-        click.echo(told)
+    tell(sheets_of(found), as_plain(found), "json" if as_json else form, output)
 
 
 def _run(suite: str, store: Path, config: Path, catalog: Catalog, of_store: bool) -> Run:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
+
+if TYPE_CHECKING:
+    from .telling import Form
 
 
 @click.command()
@@ -16,7 +19,11 @@ from . import options
 @options.store
 @options.figures
 @options.form
-def command(suite: str, config: Path, store: Path, figures: Path | None, format: Literal["table", "markdown"]) -> None:
+@options.output
+@options.as_json
+def command(
+    suite: str, config: Path, store: Path, figures: Path | None, form: Form, output: Path | None, as_json: bool
+) -> None:
     """Print TuCo by class of prompt, accuracy by α, and contributions by layer for SUITE, from stored results."""
     from attrimark_registry.catalog import load_catalog
 
@@ -31,7 +38,7 @@ def command(suite: str, config: Path, store: Path, figures: Path | None, format:
     with Store.existing(store, chosen) as opened:
         if not opened.records(cell.id for cell in cells_of(chosen)):
             raise Nothing(f"nothing to show: run the suite first: attrimark run {suite}")
-        shown = show_contribution(chosen, opened, format=format, figures=figures)
+        shown = show_contribution(chosen, opened, form="json" if as_json else form, output=output, figures=figures)
     if not shown:
         raise click.UsageError(
             f"suite {suite} has no results of TuCo: add the method tuco, its metrics, or the strategy scaled"

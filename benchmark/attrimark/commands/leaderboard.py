@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from attrimark.leaderboards.board import Leaderboard
     from attrimark.leaderboards.forms import Form
+    from attrimark.leaderboards.normalised import Normalised
+    from attrimark.leaderboards.standings import Standings
     from attrimark.matrix import Cell
     from attrimark.store import Store
     from attrimark.suite import Suite
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     "--format", "form", type=click.Choice(["table", "markdown", "csv", "json", "latex"]), default="table",
     show_default=True, help="csv: one line for each method and metric; latex: needs booktabs.",
 )  # fmt: skip
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file instead.")
+@options.output
 @click.option("--details", is_flag=True, help="Also p-values, effect sizes, home scores and each removal operator's.")
 @click.option(
     "--figures", type=click.Path(path_type=Path), help="Draw word scores, and quality against cost, into this folder."
@@ -56,8 +58,9 @@ def command(
     """
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.bundle import write_whole
     from attrimark.configuration.suites import read_suite
+    from attrimark.leaderboards.across_tables import as_json as across_as_json
+    from attrimark.leaderboards.across_tables import sheet_of
     from attrimark.leaderboards.forms import rendered
     from attrimark.leaderboards.narrowed import narrowed
     from attrimark.matrix import cells_of
@@ -65,24 +68,22 @@ def command(
 
     from .columns import check_column
     from .show import draw
+    from .telling import put, tell
 
     form = "json" if as_json else form
-    if across and form not in ("table", "markdown", "json"):
-        raise click.UsageError("--across is printed as table, markdown or json")
     chosen = read_suite(config, suite, load_catalog())
     cells = cells_of(chosen)
     if metric:
         check_column(metric, cells)
     with Store.existing(store, chosen) as opened:
         boards = _telling(chosen, cells, opened)
-        if across:
-            told = _across(boards, cells, opened, metric, across, form)
+        if not across:
+            put(rendered(narrowed(boards, metric) if metric else boards, form, details), output)
+        elif form == "csv":
+            raise click.UsageError("--across is written as table, markdown, latex or json")
         else:
-            told = rendered(narrowed(boards, metric) if metric else boards, form, details)
-        if output:
-            write_whole(f"{told}\n".encode(), output)
-        else:
-            click.echo(told if form in ("json", "csv", "latex") else f"{told}\n")
+            found = _across(boards, cells, opened, metric, across)
+            tell(map(sheet_of, found), list(map(across_as_json, found)), form, output)
         if figures:
             draw(chosen, opened, figures)
 
@@ -110,27 +111,19 @@ def _across(
     store: Store,
     metric: str | None,
     across: Literal["ranks", "scores"],
-    form: Form,
-) -> str:
-    import json
-
+) -> Sequence[Standings | Normalised]:
     from attrimark.bundle import read_bundle
-    from attrimark.leaderboards.across_tables import as_json, as_text
     from attrimark.leaderboards.normalised import normalised
     from attrimark.leaderboards.standings import standings
     from attrimark.run import judgements_of
 
     if across == "ranks":
-        found = standings(boards, metric=metric)
-    else:
-        found = normalised(
-            list(store.records(cell.id for cell in cells).values()),
-            judgements_of(cells),
-            lambda record: {
-                each.example.id: each.explained for each in read_bundle(store.bundle_path(record.bundle or ""))
-            },
-            metric=metric,
-        )
-    if form == "json":
-        return json.dumps([as_json(each) for each in found], indent=2, ensure_ascii=False)
-    return "\n\n".join(as_text(each, "markdown" if form == "markdown" else "table") for each in found)
+        return standings(boards, metric=metric)
+    return normalised(
+        list(store.records(cell.id for cell in cells).values()),
+        judgements_of(cells),
+        lambda record: {
+            each.example.id: each.explained for each in read_bundle(store.bundle_path(record.bundle or ""))
+        },
+        metric=metric,
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from . import options
+
+if TYPE_CHECKING:
+    from .telling import Form
 
 
 @click.command()
@@ -19,6 +21,8 @@ from . import options
 @click.option("--a", "first", metavar="METHOD", help="Compare this method …")
 @click.option("--b", "second", metavar="METHOD", help="… with this one, by their names in the leaderboard.")
 @click.option("--figures", type=click.Path(path_type=Path), help="Draw specification curves into this folder.")
+@options.form
+@options.output
 @options.as_json
 def command(
     suite: str,
@@ -28,6 +32,8 @@ def command(
     first: str | None,
     second: str | None,
     figures: Path | None,
+    form: Form,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     """Print in how many analyses of SUITE each method beats random and the next in rank, and which choice turns that.
@@ -41,8 +47,10 @@ def command(
     from attrimark.multiverse.figures import write_multiverse_figures
     from attrimark.multiverse.multiverse import METRICS, multiverses
     from attrimark.multiverse.tables import as_json as plain
-    from attrimark.multiverse.tables import as_text
+    from attrimark.multiverse.tables import sheet_of
     from attrimark.store import Store
+
+    from .telling import tell
 
     if (first is None) != (second is None):
         raise click.UsageError("--a and --b name two methods together")
@@ -50,9 +58,6 @@ def command(
     chosen = read_suite(config, suite, load_catalog())
     with Store.existing(store, chosen) as opened:
         found = multiverses(chosen, opened, [metric] if metric else METRICS, pair)
-    if as_json:
-        click.echo(json.dumps([plain(each) for each in found], indent=2, ensure_ascii=False))
-    else:
-        click.echo("\n\n".join(as_text(each) for each in found))
+    tell(map(sheet_of, found), list(map(plain, found)), "json" if as_json else form, output)
     if figures:
         click.echo(f"{len(write_multiverse_figures(found, figures))} figures in {figures}", err=True)

@@ -18,6 +18,12 @@ store = click.option(
 figures = click.option(
     "--figures", type=click.Path(path_type=Path), help="Write the figures into this folder, as SVG and PNG."
 )
-form = click.option("--format", "format", type=click.Choice(["table", "markdown"]), default="table", show_default=True)
+form = click.option(
+    "--format", "form", type=click.Choice(["table", "markdown", "latex", "json"]), default="table", show_default=True,
+    help="latex: needs booktabs.",
+)  # fmt: skip
+output = click.option(
+    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file instead."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 device = click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Where to run; a GPU where there is one.")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import click
 
 from attrimark.contribution import layer_profile, steering_figures
-from attrimark.contribution.detection import detections
-from attrimark.contribution.layer_profile import profiles
-from attrimark.contribution.steering import steerings
-from attrimark.contribution.tables import as_text as contribution_as_text
+from attrimark.contribution.contributions import contributions
+from attrimark.contribution.tables import as_json as contribution_as_json
+from attrimark.contribution.tables import sheet_of as contribution_sheet
 from attrimark.display.curves import write_curves
 from attrimark.display.figures import save
 from attrimark.display.word_figures import write_word_figures
@@ -27,15 +24,15 @@ from attrimark.run import judgements_of
 from attrimark.stability.figures import write_figures
 from attrimark.stability.stability import stabilities
 from attrimark.stability.tables import as_json as stability_as_json
-from attrimark.stability.tables import as_text as stability_as_text
+from attrimark.stability.tables import sheet_of as stability_sheet
 from attrimark.store import Store
 from attrimark.strategies.comparison import findings
 from attrimark.strategies.figures import write_strategy_figures
 from attrimark.strategies.tables import as_json as strategies_as_json
-from attrimark.strategies.tables import as_text as strategies_as_text
+from attrimark.strategies.tables import sheet_of as strategies_sheet
 from attrimark.suite import Suite
 
-Format = Literal["table", "markdown"]
+from .telling import Form, tell
 
 
 def show(cells: Sequence[Cell], store: Store, *, as_json: bool = False) -> None:
@@ -51,40 +48,38 @@ def boards_of(cells: Sequence[Cell], store: Store) -> list[Leaderboard]:
 
 
 def show_stability(
-    suite: Suite, store: Store, *, as_json: bool = False, format: Format = "table", figures: Path | None = None
+    suite: Suite, store: Store, *, form: Form = "table", output: Path | None = None, figures: Path | None = None
 ) -> None:
     """Print what varies over seeds, for each dataset and model; draw it where a folder is given."""
     found = stabilities(suite, store)
-    if as_json:
-        click.echo(json.dumps([stability_as_json(each) for each in found], indent=2, ensure_ascii=False))
-    else:
-        click.echo("\n\n".join(stability_as_text(each, format) for each in found))
+    tell(map(stability_sheet, found), list(map(stability_as_json, found)), form, output)
     if figures:
         _tell(write_figures(found, figures, with_words=suite.store_text), figures)
 
 
 def show_strategies(
-    suite: Suite, store: Store, *, as_json: bool = False, format: Format = "table", figures: Path | None = None
+    suite: Suite, store: Store, *, form: Form = "table", output: Path | None = None, figures: Path | None = None
 ) -> None:
     """Print how strategies, quantizers and models compare, as the suite asks; draw it where a folder is given."""
     found = findings(suite, store)
-    if as_json:
-        click.echo(json.dumps([strategies_as_json(each) for each in found], indent=2, ensure_ascii=False))
-    else:
-        click.echo("\n\n".join(strategies_as_text(each, format) for each in found))
+    tell(map(strategies_sheet, found), list(map(strategies_as_json, found)), form, output)
     if figures:
         _tell(write_strategy_figures(found, figures), figures)
 
 
-def show_contribution(suite: Suite, store: Store, *, format: Format = "table", figures: Path | None = None) -> bool:
+def show_contribution(
+    suite: Suite, store: Store, *, form: Form = "table", output: Path | None = None, figures: Path | None = None
+) -> bool:
     """Print what fine-tuning contributes: by class of prompt, scaled by α, and layer by layer; whether there is any."""
-    found, steered, profiled = detections(suite, store), steerings(suite, store), profiles(suite, store)
-    if not (found or steered or profiled):
+    found = contributions(suite, store)
+    if not found:
         return False
-    click.echo(contribution_as_text(found, steered, profiled, format))
-    if figures and (profiled or steered):
-        pairs = [(layer_profile.drawn(each), f"layers {place}") for place, each in enumerate(profiled, start=1)]
-        pairs += [(steering_figures.drawn(each), f"alpha {place}") for place, each in enumerate(steered, start=1)]
+    tell([contribution_sheet(found)], contribution_as_json(found), form, output)
+    if figures and (found.profiles or found.steerings):
+        pairs = [(layer_profile.drawn(each), f"layers {place}") for place, each in enumerate(found.profiles, start=1)]
+        pairs += [
+            (steering_figures.drawn(each), f"alpha {place}") for place, each in enumerate(found.steerings, start=1)
+        ]
         _tell([path for figure, name in pairs for path in save(figure, figures, name)], figures)
     return True
 

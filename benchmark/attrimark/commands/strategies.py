@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
+
+if TYPE_CHECKING:
+    from .telling import Form
 
 
 @click.command()
@@ -16,9 +19,10 @@ from . import options
 @options.store
 @options.figures
 @options.form
+@options.output
 @options.as_json
 def command(
-    suite: str, config: Path, store: Path, figures: Path | None, format: Literal["table", "markdown"], as_json: bool
+    suite: str, config: Path, store: Path, figures: Path | None, form: Form, output: Path | None, as_json: bool
 ) -> None:
     """Compare the strategies, quantizers or models of SUITE, from stored results; nothing is trained or explained.
 
@@ -34,4 +38,4 @@ def command(
 
     chosen = read_suite(config, suite, load_catalog())
     with Store.existing(store, chosen) as opened:
-        show_strategies(chosen, opened, as_json=as_json, format=format, figures=figures)
+        show_strategies(chosen, opened, form="json" if as_json else form, output=output, figures=figures)

@@ -1,51 +1,55 @@
-"""What fine-tuning contributes in a suite's networks, as text and Markdown: by class of prompt, and scaled by α."""
+"""What fine-tuning contributes in a suite's networks, in tables and as JSON."""
 
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from dataclasses import asdict
+from typing import Any
 
-from attrimark.display.grid import WIDTH, Grid, fitted, tabulated
+from attrimark.display.grid import Grid
+from attrimark.display.plain import plain
+from attrimark.display.sheet import Sheet
 from attrimark.stability.tables import interval, number
 
+from .contributions import Contributions
 from .detection import Detection
 from .layer_profile import Profile
 from .steering import Steering
 
-Format = Literal["table", "markdown"]
+
+def sheet_of(found: Contributions) -> Sheet:
+    """Prompts told apart, accuracy by α, contributions by block."""
+    return Sheet(grids=tuple(tables(found)))
 
 
-def as_text(
-    detections: Sequence[Detection],
-    steerings: Sequence[Steering],
-    profiles: Sequence[Profile],
-    format: Format = "table",
-) -> str:
-    """Tables, each with what a reader must know of it, for a terminal or for Markdown."""
-    parts = []
-    for table, told in tables(detections, steerings, profiles):
-        parts.append(f"**{table.title}**" if format == "markdown" else textwrap.fill(table.title, WIDTH))
-        shown = [table] if format == "markdown" else fitted(table)
-        parts += [tabulated(each, "pipe" if format == "markdown" else "simple") for each in shown]
-        parts += [line if format == "markdown" else textwrap.fill(line, WIDTH) for line in told]
-    return "\n\n".join(parts)
+def as_json(found: Contributions) -> dict[str, Any]:
+    """Everything as plain data, with null where there is no number."""
+    profiles = [
+        {
+            "variant": each.variant,
+            "method": each.method,
+            "means": {name: dict(zip(each.parts, means.tolist(), strict=True)) for name, means in each.means.items()},
+        }
+        for each in found.profiles
+    ]
+    told = {
+        "detections": [asdict(each) for each in found.detections],
+        "steerings": [asdict(each) for each in found.steerings],
+        "profiles": profiles,
+    }
+    return plain(told)
 
 
-def tables(
-    detections: Sequence[Detection], steerings: Sequence[Steering], profiles: Sequence[Profile]
-) -> Iterator[tuple[Grid, list[str]]]:
-    """Prompts told apart, accuracy by α, contributions by block; each with sentences about it."""
-    for variant in dict.fromkeys(each.variant for each in detections):
-        yield _detectors(variant, [each for each in detections if each.variant == variant])
-    for steering in steerings:
-        yield _curve(steering)
-    for profile in profiles:
-        yield _profile(profile), []
+def tables(found: Contributions) -> Iterator[Grid]:
+    """One for each network with classes of prompts, one for each curve over α, one for each profile."""
+    for variant in dict.fromkeys(each.variant for each in found.detections):
+        yield _detectors(variant, [each for each in found.detections if each.variant == variant])
+    yield from map(_curve, found.steerings)
+    yield from map(_profile, found.profiles)
 
 
-def _detectors(variant: str, found: Sequence[Detection]) -> tuple[Grid, list[str]]:
+def _detectors(variant: str, found: Sequence[Detection]) -> Grid:
     header = [
         "classes, detector",
         "means",
@@ -77,10 +81,10 @@ def _detectors(variant: str, found: Sequence[Detection]) -> tuple[Grid, list[str
         "and this network only. The best trivial detector is the best of perplexity, output contribution and length, "
         "in its better direction; among prompts of like length (within a tenth), of those pairs alone."
     ]
-    return Grid(f"{variant}: prompts told apart", header, rows), told
+    return Grid(f"{variant}: prompts told apart", header, rows, told=told)
 
 
-def _curve(steering: Steering) -> tuple[Grid, list[str]]:
+def _curve(steering: Steering) -> Grid:
     rows = [
         [f"{alpha:g}", interval(accuracy)] for alpha, accuracy in zip(steering.alphas, steering.accuracies, strict=True)
     ]
@@ -90,7 +94,7 @@ def _curve(steering: Steering) -> tuple[Grid, list[str]]:
     if not math.isnan(steering.fall):
         falls = f"falls by at most {number(steering.fall)} from one α to the next" if steering.fall else "falls nowhere"
         told.append(f"Between 0 and 1, accuracy {falls}.")
-    return Grid(f"{steering.variant}: accuracy where fine-tuning counts α times", ["α", "accuracy"], rows), told
+    return Grid(f"{steering.variant}: accuracy where fine-tuning counts α times", ["α", "accuracy"], rows, told=told)
 
 
 def _profile(profile: Profile) -> Grid:

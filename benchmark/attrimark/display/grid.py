@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from tabulate import tabulate
 
+from .characters import printable
+
 WIDTH = 100  # columns of a terminal
+BETTER = "*"  # in a cell: what stands there is better; bold, where a form has bold
 _FIRST_WIDTH = 40
 _HEADER_WIDTH = 14
 
@@ -20,12 +23,22 @@ class Grid:
 
     Attributes:
         following: places of columns that say more of the one before, and stay beside it.
+        told: sentences about it.
     """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     following: frozenset[int] = frozenset()
+    told: Sequence[str] = ()
+
+    def printable(self) -> Grid:
+        """Without control characters, but for the line breaks of headings."""
+        header = ["\n".join(map(printable, cell.split("\n"))) for cell in self.header]
+        rows = [list(map(printable, row)) for row in self.rows]
+        return replace(
+            self, title=printable(self.title), header=header, rows=rows, told=tuple(map(printable, self.told))
+        )
 
 
 def tabulated(grid: Grid, form: str) -> str:

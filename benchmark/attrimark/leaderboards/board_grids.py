@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterator, Sequence
 
 from attrimark.display.characters import NO_NUMBER, amount, number, p_value, percent, printable
-from attrimark.display.grid import Grid
+from attrimark.display.grid import BETTER, Grid
 from attrimark.statistics.intervals import Estimate
 
 from .board import CONTROL, ORACLE, Column, Leaderboard, Row, Score
 from .captions import random_over_best
 from .pareto import front, unit_of_cost
 
-BETTER, BEST, FRONT = "*", "•", " ◂"
+BEST, FRONT = "•", " ◂"
 _MARKS = {"better": BETTER, "worse": "▾", "higher": ">", "lower": "<", "tie": "~", "–": ""}
 ARROWS = {True: "↑", False: "↓", None: ""}
 

@@ -6,13 +6,16 @@ import json
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+from attrimark.display.grid import BETTER
+from attrimark.display.sheet_forms import rendered as written
+
 from .board import Leaderboard
-from .latex import as_latex
-from .tables import as_json, as_markdown, as_text
+from .tables import as_json, sheet_of
 from .tidy import as_csv
 
 Form = Literal["table", "markdown", "csv", "json", "latex"]
 FORMS: tuple[Form, ...] = get_args(Form)
+_BETTER = {"markdown": "bold:", "latex": "Bold:"}
 
 
 def rendered(boards: Sequence[Leaderboard], form: Form = "table", details: bool = False) -> str:
@@ -25,8 +28,5 @@ def rendered(boards: Sequence[Leaderboard], form: Form = "table", details: bool 
         return json.dumps([as_json(board) for board in boards], indent=2, ensure_ascii=False)
     if form == "csv":
         return as_csv(boards).removesuffix("\n")
-    telling = [board for board in boards if board.tells]
-    if form == "latex":
-        return "\n\n".join(as_latex(board, details, number) for number, board in enumerate(telling, start=1))
-    write = as_markdown if form == "markdown" else as_text
-    return "\n\n".join(write(board, details) for board in telling)
+    better = _BETTER.get(form, BETTER)
+    return written((sheet_of(board, details, better) for board in boards if board.tells), form)

@@ -1,22 +1,22 @@
-"""Two runs side by side, as text, Markdown and JSON."""
+"""Two runs side by side, in words and tables and as JSON."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
-from attrimark.display.characters import amount, count, markdown, number, p_value, percent, printable
-from attrimark.display.grid import WIDTH, Grid, fitted, tabulated
+from attrimark.display.characters import amount, count, number, p_value, percent
+from attrimark.display.grid import BETTER, Grid
 from attrimark.display.plain import plain
+from attrimark.display.sheet import Sheet
 from attrimark.statistics.intervals import CROSSED, FEWEST_SEEDS
 
 from .board_grids import interval
 from .model_alone import banners
 from .two_runs import Change, PlaceCompared, TwoRuns
 
-_VERDICTS = {"better": "better *", "worse": "worse ▾", "tie": "not told apart"}
+_VERDICTS = {"better": f"better {BETTER}", "worse": "worse ▾", "tie": "not told apart"}
 
 
 def as_json(found: TwoRuns) -> dict[str, Any]:
@@ -27,30 +27,24 @@ def as_json(found: TwoRuns) -> dict[str, Any]:
     return plain({**asdict(found), "places": places})
 
 
-def as_text(found: TwoRuns, form: Literal["table", "markdown"] = "table") -> str:
-    """For a terminal or for Markdown; B − A is the second run minus the first."""
-    parts = [_heading(f"A: {found.names[0]} · B: {found.names[1]}", form)]
+def sheets_of(found: TwoRuns) -> Iterator[Sheet]:
+    """Which runs, place by place what moved, and what holds for all; B − A is the second run minus the first."""
+    yield Sheet(f"A: {found.names[0]} · B: {found.names[1]}")
     for place in found.places:
-        parts.append(_heading(str(place.place), form))
-        parts += [_line(line, form) for line in _caption(place)]
-        for grid in _grids(place):
-            parts.append(_line(grid.title, form) if form == "table" else f"**{markdown(grid.title)}**")
-            parts += _tabulated(grid, form)
-        parts += [_line(printable(note), form) for note in place.notes]
-    parts += [_line(line, form) for line in _footnotes(found)]
-    return "\n\n".join(parts)
+        yield Sheet(str(place.place), tuple(_caption(place)), tuple(_grids(place)), place.notes)
+    yield Sheet(notes=tuple(_footnotes(found)))
 
 
 def _caption(place: PlaceCompared) -> Iterator[str]:
     setting = [f"{name} {value}" for name, value in place.place.setting if value is not None]
-    yield printable(" · ".join((count(place.texts, "text"), count(len(place.seeds), "seed"), *setting)))
+    yield " · ".join((count(place.texts, "text"), count(len(place.seeds), "seed"), *setting))
     yield from banners(dict(zip(("A", "B"), place.accuracies, strict=True)))
     if len(place.seeds) < FEWEST_SEEDS:
         yield f"With fewer than {FEWEST_SEEDS} seeds in both runs, differences speak for these checkpoints only."
     if place.texts == 1:
         yield "One text only: no interval and no verdict."
     if place.identical:
-        yield printable(f"The very same cells in both runs: {', '.join(place.identical)}.")
+        yield f"The very same cells in both runs: {', '.join(place.identical)}."
 
 
 def _grids(place: PlaceCompared) -> Iterator[Grid]:
@@ -65,12 +59,12 @@ def _grids(place: PlaceCompared) -> Iterator[Grid]:
             chance = [percent(each.next_seed)] if next_seed else []
             verdict = "the same" if each.method in place.identical else _VERDICTS.get(each.verdict, each.verdict)
             told = [number(each.before), number(each.after), interval(each.difference), verdict]
-            rows.append([printable(each.method), *told, *chance, p_value(each.p), number(each.effect)])
-        yield Grid(printable(metric), header, rows)
+            rows.append([each.method, *told, *chance, p_value(each.p), number(each.effect)])
+        yield Grid(metric, header, rows)
     if place.spends:
         rows = [
             [
-                printable(method),
+                method,
                 *(
                     f"{amount(one)} → {amount(other)}"
                     for one, other in (
@@ -97,20 +91,5 @@ def _footnotes(found: TwoRuns) -> Iterator[str]:
     if any(change.difference.method == CROSSED for change in changes):
         yield "Intervals speak for new seeds and new texts."
     for name, lines in zip(found.names, (found.only_before, found.only_after), strict=True):
-        yield from (printable(f"Only in {name}: {line}") for line in lines)
-    yield from (printable(f"Differs: {line}") for line in found.differs)
-
-
-def _heading(text: str, form: Literal["table", "markdown"]) -> str:
-    return f"### {markdown(printable(text))}" if form == "markdown" else _line(printable(text), form)
-
-
-def _line(text: str, form: Literal["table", "markdown"]) -> str:
-    return markdown(text) if form == "markdown" else textwrap.fill(text, WIDTH, subsequent_indent="  ")
-
-
-def _tabulated(grid: Grid, form: Literal["table", "markdown"]) -> list[str]:
-    if form == "table":
-        return [tabulated(part, "simple") for part in fitted(grid)]
-    header = [markdown(cell.replace("\n", " ")) for cell in grid.header]
-    return [tabulated(Grid("", header, [list(map(markdown, row)) for row in grid.rows]), "pipe")]
+        yield from (f"Only in {name}: {line}" for line in lines)
+    yield from (f"Differs: {line}" for line in found.differs)

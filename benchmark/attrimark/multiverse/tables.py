@@ -1,14 +1,14 @@
-"""What a multiverse found, as text and as JSON: how many analyses agree, and which choice turns a verdict."""
+"""What a multiverse found, in words and tables and as JSON: how many analyses agree, which choice turns a verdict."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from attrimark.display.grid import WIDTH, Grid, fitted, tabulated
+from attrimark.display.grid import Grid
 from attrimark.display.plain import plain
+from attrimark.display.sheet import Sheet
 from attrimark.leaderboards.board import Verdict
 from attrimark.leaderboards.model_alone import banner
 from attrimark.statistics.intervals import CROSSED
@@ -19,18 +19,18 @@ from .specification_curve import FACTORS, Curve, Finding
 WORDS: Mapping[Verdict, str] = {"better": "better", "worse": "worse", "tie": "not told apart", "–": "no interval"}
 
 
-def as_text(multiverse: Multiverse) -> str:
-    """Tables, and a sentence or two for each pair of methods, for a terminal."""
-    parts = [_folded(line) for line in caption(multiverse)]
+def sheet_of(multiverse: Multiverse) -> Sheet:
+    """Tables by metric, and a sentence or two for each pair of methods."""
+    title, *about = caption(multiverse)
+    tables: list[Grid] = []
     for metric in multiverse.ranked:
         mine = [each for each in multiverse.curves if each.metric == metric]
-        if not mine:
-            parts += ["", f"{metric}: there are no two methods to compare."]
-            continue
-        for grid in grids(metric, mine):
-            parts += ["", _folded(grid.title), *(tabulated(part, "simple") for part in fitted(grid))]
-        parts += ["", *(_folded(f"{metric}: {says(each)}") for each in mine)]
-    return "\n".join((*parts, "", *map(_folded, footnotes(multiverse))))
+        if mine:
+            verdicts, by_level = grids(metric, mine)
+            tables += [verdicts, replace(by_level, told=[f"{metric}: {says(each)}" for each in mine])]
+        else:
+            tables.append(Grid("", (), (), told=[f"{metric}: there are no two methods to compare."]))
+    return Sheet(title, about, tables, tuple(footnotes(multiverse)))
 
 
 def as_json(multiverse: Multiverse) -> dict[str, Any]:
@@ -170,7 +170,3 @@ def _percent(share: float) -> str:
     if 0.99 < share < 1:
         return ">99%"
     return f"{share:.0%}"
-
-
-def _folded(line: str) -> str:
-    return textwrap.fill(line, WIDTH, subsequent_indent="  ")

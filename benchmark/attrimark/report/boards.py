@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrimark.leaderboards.across_tables import told
+from attrimark.leaderboards.across_tables import sheet_of
 from attrimark.leaderboards.board import Leaderboard
 from attrimark.leaderboards.board_grids import grids
 from attrimark.leaderboards.captions import caption, footnotes, has_scores, title
@@ -53,5 +53,11 @@ def _together(results: Results) -> Iterator[Section]:
     boards = [board for board in results.boards if board.columns]
     for found in standings(boards) if boards else ():
         if len(found.boards) > 1 and found.ranks:
-            name, sentences, tables, notes = told(found)
-            yield Section(name, sentences=tuple(sentences), grids=tuple(tables), notes=tuple(notes), filtered=True)
+            told = sheet_of(found).printable()
+            yield Section(
+                told.title,
+                sentences=tuple(told.caption),
+                grids=tuple(told.grids),
+                notes=tuple(told.notes),
+                filtered=True,
+            )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from attrimark.contribution import layer_profile, steering_figures
-from attrimark.contribution.detection import Detection, detections
-from attrimark.contribution.layer_profile import profiles
-from attrimark.contribution.steering import steerings
+from attrimark.contribution.contributions import contributions
+from attrimark.contribution.detection import Detection
 from attrimark.contribution.tables import tables
 from attrimark.display.characters import printable
 from attrimark.stability.tables import interval
@@ -20,23 +19,20 @@ LONGEST = 100  # characters of a variant's name in an answer
 
 def contribution(results: Results) -> Iterator[Section]:
     """One section; none where the suite looks at no contributions."""
-    suite, store = results.suite, results.store
-    found, steered, profiled = detections(suite, store), steerings(suite, store), profiles(suite, store)
+    found = contributions(results.suite, results.store)
     drawings = [
         Drawing(f"layers-{place}", printable(f"{each.variant}: contributions by block."), layer_profile.drawn(each))
-        for place, each in enumerate(profiled, start=1)
+        for place, each in enumerate(found.profiles, start=1)
     ]
     drawings += [
         Drawing(f"alpha-{place}", printable(f"{each.variant}: accuracy by α."), steering_figures.drawn(each))
-        for place, each in enumerate(steered, start=1)
+        for place, each in enumerate(found.steerings, start=1)
     ]
-    if found or steered or profiled:
+    if found:
         yield Section(
             "What fine-tuning contributed",
-            answers=tuple(map(_answer, found)),
-            sections=tuple(
-                Section("", grids=(grid,), notes=tuple(told)) for grid, told in tables(found, steered, profiled)
-            ),
+            answers=tuple(map(_answer, found.detections)),
+            sections=tuple(Section("", grids=(grid,), notes=tuple(grid.told)) for grid in tables(found)),
             drawings=tuple(drawings),
         )
 

@@ -16,9 +16,9 @@ from markupsafe import Markup, escape
 
 from attrimark import __version__
 from attrimark.display.figures import save
-from attrimark.display.grid import Grid
+from attrimark.display.grid import BETTER, Grid
 from attrimark.leaderboards.board import CONTROL
-from attrimark.leaderboards.board_grids import BEST, BETTER, FRONT
+from attrimark.leaderboards.board_grids import BEST, FRONT
 
 from .coloured_text import ColouredText
 from .opening import asked, statuses

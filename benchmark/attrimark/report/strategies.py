@@ -32,7 +32,7 @@ def _factor(found: Findings, place: int) -> Section:
         warnings=tuple(printable(f"{found.held}: {each}") for each in banners(found.weak)),
         sentences=told,
         sections=(
-            *(Section("", grids=(grid,), notes=tuple(map(printable, said))) for grid, said in tables(found)),
+            *(Section("", grids=(grid,), notes=tuple(map(printable, grid.told))) for grid in tables(found)),
             Section("Figures", drawings=tuple(_drawings(found, place)), folded=True),
         ),
         notes=tuple(printable(f"{note}.") for note in found.notes),

@@ -1,38 +1,27 @@
-"""What `stability` found, as text, Markdown and JSON: the models, their explanations' spread, and the answers."""
+"""What `stability` found, in words and tables and as JSON: the models, their explanations' spread, the answers."""
 
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
-from attrimark.display.grid import WIDTH, Grid, fitted, tabulated
+from attrimark.display.grid import Grid
 from attrimark.display.plain import plain
+from attrimark.display.sheet import Sheet
 from attrimark.leaderboards.model_alone import accuracy_of, banners
 from attrimark.statistics.intervals import Estimate
 
 from .stability import Foretold, Models, Spread, Stability, Variation
 
-Format = Literal["table", "markdown"]
-
 LARGE = 1e5  # from here on a number is told by its power of ten
 
 
-def as_text(stability: Stability, format: Format = "table") -> str:
-    """Tables, answers and predictions, for a terminal or for Markdown."""
+def sheet_of(stability: Stability) -> Sheet:
+    """Tables, and below them answers and predictions."""
     title = f"{stability.dataset} · {stability.model} · over seeds"
-    parts = [f"### {title}" if format == "markdown" else _folded(title, format)]
-    for table in tables(stability):
-        parts.append(f"**{table.title}**" if format == "markdown" else _folded(table.title, format))
-        parts += (
-            [tabulated(table, "pipe")]
-            if format == "markdown"
-            else [tabulated(each, "simple") for each in fitted(table)]
-        )
-    parts += [_folded(line, format) for line in sentences(stability)]
-    return "\n\n".join(parts)
+    return Sheet(title, (), tuple(tables(stability)), tuple(sentences(stability)))
 
 
 def as_json(stability: Stability) -> dict[str, Any]:
@@ -121,10 +110,6 @@ def sentences(stability: Stability) -> Iterator[str]:
             yield f"{each.steps}, {each.method}: text {text} left out: {reason}."
         for note in each.notes:
             yield f"{each.steps}, {each.method}: {note}."
-
-
-def _folded(line: str, format: Format) -> str:
-    return line if format == "markdown" else textwrap.fill(line, WIDTH, subsequent_indent="  ")
 
 
 def _spread(spread: Spread | None) -> str:

@@ -1,14 +1,14 @@
-"""What comparing strategies, quantizers or models found, as text, Markdown and JSON."""
+"""What comparing strategies, quantizers or models found, in words and tables and as JSON."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Literal
+from typing import Any
 
-from attrimark.display.grid import WIDTH, Grid, fitted, tabulated
+from attrimark.display.grid import Grid
 from attrimark.display.plain import plain
+from attrimark.display.sheet import Sheet
 from attrimark.leaderboards.model_alone import banners
 from attrimark.stability.tables import interval, number
 from attrimark.statistics.analysis_of_covariance import APART, AdjustedContrast, AdjustedTest
@@ -20,24 +20,14 @@ from .claim import ERROR
 from .comparison import Apart, Compared, Findings, Judged
 from .scale_trend import Trend
 
-Format = Literal["table", "markdown"]
-
 PLURAL = {"strategy": "strategies", "quantizer": "quantizers", "model": "models"}
 
 
-def as_text(found: Findings, format: Format = "table") -> str:
-    """Tables, each with what a reader must know of it, for a terminal or for Markdown."""
+def sheet_of(found: Findings) -> Sheet:
+    """One factor's tables; below them what came true of the claims about it."""
     title = f"{found.held} · over {PLURAL[found.over]}"
-    parts = [f"### {title}" if format == "markdown" else _folded(title, format)]
-    parts += [_folded(line, format) for line in banners(found.weak)]
-    for table, told in tables(found):
-        parts.append(f"**{table.title}**" if format == "markdown" else _folded(table.title, format))
-        if table.rows:  # where every claim is refused there is none
-            shown = [table] if format == "markdown" else fitted(table)
-            parts += [tabulated(each, "pipe" if format == "markdown" else "simple") for each in shown]
-        parts += [_folded(line, format) for line in told]
-    parts += [_folded(line, format) for line in (*map(came_true, found.judged), *(f"{note}." for note in found.notes))]
-    return "\n\n".join(parts)
+    notes = (*map(came_true, found.judged), *(f"{note}." for note in found.notes))
+    return Sheet(title, tuple(banners(found.weak)), tuple(tables(found)), notes)
 
 
 def as_json(found: Findings) -> dict[str, Any]:
@@ -56,8 +46,8 @@ def _is(p: float | None) -> str:
     return f"p {told}" if told.startswith("<") else f"p = {told}"
 
 
-def tables(found: Findings) -> Iterator[tuple[Grid, list[str]]]:
-    """Means, tests over networks and over texts (or trends), distances of distributions; each with sentences about it.
+def tables(found: Findings) -> Iterator[Grid]:
+    """Means, tests over networks and over texts (or trends), distances of distributions.
 
     A table may have no rows: where every claim is refused, its sentences say why.
     """
@@ -74,7 +64,7 @@ def tables(found: Findings) -> Iterator[tuple[Grid, list[str]]]:
         yield from _distances(found.over, apart)
 
 
-def _means(over: str, name: str, compared: Sequence[Compared]) -> tuple[Grid, list[str]]:
+def _means(over: str, name: str, compared: Sequence[Compared]) -> Grid:
     levels = list(dict.fromkeys(level for each in compared for level in each.means))
     rows = []
     for level in levels:
@@ -85,7 +75,7 @@ def _means(over: str, name: str, compared: Sequence[Compared]) -> tuple[Grid, li
     title = (
         f"{name}: means by {over}, 95 % intervals for new seeds and texts (texts only below {FEWEST_SEEDS} networks)"
     )
-    return Grid(title, [over, "networks", *(each.metric for each in compared)], rows), told
+    return Grid(title, [over, "networks", *(each.metric for each in compared)], rows, told=told)
 
 
 def _texts(compared: Compared) -> str:
@@ -93,7 +83,7 @@ def _texts(compared: Compared) -> str:
     return f"{compared.texts} of {whole} texts; {compared.left_out} have no value in some network, and are left out"
 
 
-def _over_networks(name: str, compared: Sequence[Compared]) -> Iterator[tuple[Grid, list[str]]]:
+def _over_networks(name: str, compared: Sequence[Compared]) -> Iterator[Grid]:
     """Differences with their tests, plain and adjusted; what is refused is said below."""
     rows, told = [], []
     for each in compared:
@@ -113,7 +103,7 @@ def _over_networks(name: str, compared: Sequence[Compared]) -> Iterator[tuple[Gr
     if any(isinstance(each.over_networks, NetworkTest) and not each.over_networks.exact for each in compared):
         told.append("Of more than 10,000 relabelings of networks, 10,000 were drawn; of fewer, all were counted.")
     shown = [row[: len(header)] for row in rows]
-    yield Grid(f"{name}: differences over networks, for new networks on these texts", header, shown), told
+    yield Grid(f"{name}: differences over networks, for new networks on these texts", header, shown, told=told)
 
 
 def _contrasts(metric: str, test: NetworkTest, adjusted: AdjustedTest | None) -> Iterator[list[str]]:
@@ -159,7 +149,7 @@ def _about_adjusted(tests: Sequence[AdjustedTest]) -> Iterator[str]:
             )
 
 
-def _over_texts(name: str, compared: Sequence[Compared]) -> Iterator[tuple[Grid, list[str]]]:
+def _over_texts(name: str, compared: Sequence[Compared]) -> Iterator[Grid]:
     rows, told = [], []
     for each in compared:
         tests = each.over_texts
@@ -176,10 +166,10 @@ def _over_texts(name: str, compared: Sequence[Compared]) -> Iterator[tuple[Grid,
             )
     if rows:
         header = ["difference", "median", "rank-biserial", "p, Wilcoxon", "p, Holm"]
-        yield Grid(f"{name}: differences over texts: {THESE_ONLY}", header, rows), told
+        yield Grid(f"{name}: differences over texts: {THESE_ONLY}", header, rows, told=told)
 
 
-def _distances(over: str, apart: Apart) -> Iterator[tuple[Grid, list[str]]]:
+def _distances(over: str, apart: Apart) -> Iterator[Grid]:
     found = apart.distances
     told = [
         "0: the same shares of all words; 1: no word in common. On the diagonal, two seeds of one level.",
@@ -192,15 +182,15 @@ def _distances(over: str, apart: Apart) -> Iterator[tuple[Grid, list[str]]]:
     ]
     rows = [[name, *map(number, row)] for name, row in zip(found.levels, found.table, strict=True)]
     title = f"{apart.method}: Jensen–Shannon distances between distributions over words, of different seeds"
-    yield Grid(title, [over, *found.levels], rows), told
+    yield Grid(title, [over, *found.levels], rows, told=told)
     if found.same_seed:
         rows = [[name, *map(number, row)] for name, row in zip(found.levels, found.same_seed, strict=True)]
-        yield Grid(f"{apart.method}: the same distances, of the same seed", [over, *found.levels], rows), []
+        yield Grid(f"{apart.method}: the same distances, of the same seed", [over, *found.levels], rows)
     if found.excesses:
         yield _excesses(apart)
 
 
-def _excesses(apart: Apart) -> tuple[Grid, list[str]]:
+def _excesses(apart: Apart) -> Grid:
     rows = [
         [
             f"{each.first}, {each.second}",
@@ -216,10 +206,10 @@ def _excesses(apart: Apart) -> tuple[Grid, list[str]]:
         told.append(f"With so few networks no p by Holm below {p_value(apart.distances.least)} is possible: add seeds.")
     header = ["between", "excess", "p, networks", "p, networks, Holm", "p, texts", "p, texts, Holm"]
     title = f"{apart.method}: distance beyond that of two seeds (p over texts: {THESE_ONLY})"
-    return Grid(title, header, rows), told
+    return Grid(title, header, rows, told=told)
 
 
-def _trends(name: str, against: str, compared: Sequence[Compared]) -> tuple[Grid, list[str]]:
+def _trends(name: str, against: str, compared: Sequence[Compared]) -> Grid:
     rows, told = [], []
     for each in compared:
         if not isinstance(each.trend, Trend):
@@ -237,7 +227,7 @@ def _trends(name: str, against: str, compared: Sequence[Compared]) -> tuple[Grid
     sizes = next((each.trend.sizes for each in compared if isinstance(each.trend, Trend)), {})
     told.insert(0, f"{against}: {', '.join(f'{model} {size:,.0f}' for model, size in sizes.items())}.")
     header = ["metric", "slope", "95 %, new seeds", "95 %, other models", "Spearman's ρ", "p, networks", "p, models"]
-    return Grid(f"{name}: change for each doubling of {against}", header, rows), told
+    return Grid(f"{name}: change for each doubling of {against}", header, rows, told=told)
 
 
 def _ends(ends: tuple[float, float] | None) -> str:
@@ -256,7 +246,3 @@ def came_true(judged: Judged) -> str:
     why = "," if judged.reason is None else f": {judged.reason};"
     by = f" ({judged.method})" if judged.method else ""
     return f"Predicted: {claim.says}. {judged.verdict.capitalize()}: {what}{known}{why} expected {claim.expect}{by}."
-
-
-def _folded(line: str, format: Format) -> str:
-    return line if format == "markdown" else textwrap.fill(line, WIDTH, subsequent_indent="  ")

@@ -1,4 +1,4 @@
-"""Leaderboards for a paper: LaTeX tables with booktabs, that compile whatever a name holds.
+"""Tables for a paper: LaTeX with booktabs, that compiles whatever a name holds.
 
 Names may hold any character. What is special to LaTeX is escaped; what a plain pdfLaTeX has no glyph for stands as its
 code point.
@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from attrimark.display.grid import Grid
-
-from .board import Leaderboard
-from .board_grids import BETTER, grids
-from .captions import caption, footnotes, title
+from .grid import BETTER, Grid
+from .sheet import Sheet
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -42,6 +39,10 @@ _SPECIAL = {
     "•": r"$^{\bullet}$",
     "◂": r"$\triangleleft$",
     "−": "$-$",
+    "²": "$^{2}$",
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "∞": r"$\infty$",
     **{mark: rf"\{mark}" for mark in "&%$#_{}"},
 }
 LETTERS = set("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ")  # that every font encoding has
@@ -49,20 +50,13 @@ LETTERS = set("ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâ�
 _GREEK = set("αβγδεζηθικμνξπρστφχψω")
 
 
-def as_latex(board: Leaderboard, details: bool = False, number: int = 1) -> str:
-    """One `table` for each of the board's tables, to be pasted under `\\usepackage{booktabs}`; bold is better.
+def as_latex(sheets: Iterable[Sheet]) -> str:
+    """One `table` for each of the tables, to be pasted under `\\usepackage{booktabs}`; bold is better.
 
-    Args:
-        number: of the board among others of the same document, for its labels.
+    Sentences stand below the table that they are about, and a sheet's small print below its first. Without a table
+    they are paragraphs.
     """
-    slug = re.sub(r"[^a-z0-9]+", "-", title(board).lower()).strip("-")[:60]
-    about = " ".join(_ended(line) for line in (title(board), *caption(board)))
-    notes = list(footnotes(board, better="Bold:"))
-    parts = []
-    for place, grid in enumerate(grids(board, details), start=1):
-        told = about if place == 1 else f"{_ended(grid.title)} {_ended(title(board))}"
-        parts.append(_table(grid, told, f"tab:{slug}-{number}-{place}", notes if place == 1 else []))
-    return "\n\n".join(parts)
+    return "\n\n".join(part for number, sheet in enumerate(sheets, start=1) for part in _parts(sheet, number))
 
 
 def latex(text: str) -> str:
@@ -80,6 +74,24 @@ def _character(each: str) -> str:
     if each in _GREEK:
         return f"$\\{unicodedata.name(each).split()[-1].lower()}$"
     return f"{{[}}U+{ord(each):04X}{{]}}"
+
+
+def _parts(sheet: Sheet, number: int) -> Iterator[str]:
+    slug = re.sub(r"[^a-z0-9]+", "-", sheet.title.lower()).strip("-")[:60] or "table"
+    about, small = [sheet.title, *sheet.caption], sheet.notes
+    for place, grid in enumerate(sheet.grids, start=1):
+        if grid.rows:
+            told = " ".join(_ended(line) for line in (grid.title, *about) if line)
+            yield _table(grid, told, f"tab:{slug}-{number}-{place}", [*grid.told, *small])
+            about, small = [sheet.title], ()
+        else:
+            yield from _paragraphs([grid.title, *grid.told])
+    if not any(grid.rows for grid in sheet.grids):
+        yield from _paragraphs([*about, *small])
+
+
+def _paragraphs(lines: Iterable[str]) -> Iterator[str]:
+    return (latex(_ended(line)) for line in lines if line)
 
 
 def _table(grid: Grid, about: str, label: str, notes: Sequence[str]) -> str:
@@ -116,7 +128,7 @@ def _header(cell: str) -> str:
 
 def _cell(cell: str) -> str:
     """A cell with its minus signs as such, bold where it is better."""
-    told = re.sub(r"(?<![\w}-])-(?=\d)", "$-$", latex(cell.replace(BETTER, "")))
+    told = latex(re.sub(r"(?<![\w-])-(?=\d)", "−", cell.replace(BETTER, "").strip()))
     return rf"\textbf{{{told}}}" if BETTER in cell else told
 
 
