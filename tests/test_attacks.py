@@ -18,6 +18,7 @@ from attrimark.contribution.steering import cross_validated, largest_fall, steer
 from attrimark.contribution.tables import as_json, sheet_of
 from attrimark.display.sheet_forms import rendered
 from attrimark.matrix import cells_of
+from attrimark.report.contribution import answer
 from attrimark.statistics.roc import auc, best_trivial, draws_of_texts, estimate, like_lengths, true_positive_rate
 from attrimark.store import Store
 from attrimark.suite import Matrix, Suite
@@ -432,6 +433,10 @@ def test_curves_and_detectors_are_read_from_stored_measures(tmp_path):
         assert each.auc.mean == each.caught.mean == each.length_matched.mean == 1.0
         assert each.above_trivial.mean == each.matched_above_trivial.mean == 0.5
         assert each.auc.texts == 10
+        said = answer(each)
+        assert "with an AUC of 1.000; minus that of the best trivial detector: 0.500, among" in said.replace(
+            " [1.000, 1.000]", ""
+        ).replace(" [0.500, 0.500]", "")
     assert curve.alphas == (0.0, 0.5, 1.0)
     assert [each.mean for each in curve.accuracies] == [0.5, 0.7, 0.8]
     assert curve.fall == 0

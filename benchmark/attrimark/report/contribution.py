@@ -31,17 +31,23 @@ def contribution(results: Results) -> Iterator[Section]:
     if found:
         yield Section(
             "What fine-tuning contributed",
-            answers=tuple(map(_answer, found.detections)),
+            answers=tuple(map(answer, found.detections)),
             sections=tuple(Section("", grids=(grid,), notes=tuple(grid.told)) for grid in tables(found)),
             drawings=tuple(drawings),
         )
 
 
-def _answer(found: Detection) -> str:
-    trivial = f"; the best trivial detector has {interval(found.above_trivial)} less" if found.above_trivial else ""
+def answer(found: Detection) -> str:
+    """The AUC, and what of it no trivial detector has: over all prompts, and over those of like length."""
+    beyond = (
+        [f"minus that of the best trivial detector: {interval(found.above_trivial)}"] if found.above_trivial else []
+    )
+    if found.matched_above_trivial:
+        beyond.append(f"among prompts of like length {interval(found.matched_above_trivial)}")
+    told = f"; {', '.join(beyond)}" if beyond else ""
     return printable(
         f"{_short(found.variant)}: {found.detector} tells {found.first} from {found.second} with an AUC of "
-        f"{interval(found.auc)}{trivial}."
+        f"{interval(found.auc)}{told}."
     )
 
 
