@@ -469,6 +469,15 @@ def test_a_weak_model_has_a_banner(value, weak):
     assert f"accuracy {value:.3f}" in as_text(board)
 
 
+def test_the_model_alone_stands_above_each_way_of_explaining_it():
+    ways = {"pooling": "sum"}, {"pooling": "max"}, {"pooling": "max", "each token": True}
+    explained = [record for way in ways for record in cells("random", flat(0.5), **way)]
+    of_another = accuracy(0.9, pooling="sum", target="gold")
+    boards = leaderboards([*accuracy(0.7, pooling="sum"), *of_another, *explained], METRICS)
+    assert [dict(board.setting)["pooling"] for board in boards] == ["sum", "max", "max"]
+    assert [board.weak for board in boards] == [True] * 3
+
+
 def test_cost_is_that_of_one_explanation():
     board = board_of(cells("random", flat(0.5)), cells("lrp", flat(0.6)))
     spend = row_of(board, "lrp").spend

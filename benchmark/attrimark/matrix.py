@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, cast
 
@@ -190,12 +190,29 @@ class Cell:
 
 
 def cells_of(suite: Suite) -> list[Cell]:
-    """Every cell of a suite, once, variant by variant in the order of the suite."""
-    cells = {}
+    """Every cell of a suite, once, variant by variant in the order of the suite.
+
+    What several matrices have in common is judged by the metrics of all of them.
+
+    Raises:
+        AttrimarkError: two matrices judge the same explanations under different removal operators.
+    """
+    cells: dict[str, Cell] = {}
     for matrix in suite.matrices:
         for variant in variants_of(matrix):
-            cells |= {cell.id: cell for cell in _cells(suite, matrix, variant)}
+            for cell in _cells(suite, matrix, variant):
+                cells[cell.id] = _together(cells[cell.id], cell) if cell.id in cells else cell
     return list(cells.values())
+
+
+def _together(one: Cell, other: Cell) -> Cell:
+    """The same cell of two matrices."""
+    if one.method is not None and one.operators != other.operators:
+        raise AttrimarkError(
+            f"two matrices explain {one.variant} by {one.method}, and name different operators for its metrics: name "
+            "the same operators in both, or write two suites"
+        )
+    return replace(one, metrics=tuple(dict.fromkeys((*one.metrics, *other.metrics))))
 
 
 def variants_of(matrix: Matrix) -> Iterator[Variant]:

@@ -115,10 +115,15 @@ def flat(mean):
     return lambda seed, text, operator: mean + shift(seed, text)
 
 
-def accuracy(value, seeds=SEEDS):
+def accuracy(value, seeds=SEEDS, **others):
     """Records of the model alone."""
     return [
-        Record(f"model-{seed}", specs(None, seed), "ok", measures=(Measure(ACCURACY.digest, "", "", value),))
+        Record(
+            f"model-{seed}-{others}",
+            specs(None, seed, **others),
+            "ok",
+            measures=(Measure(ACCURACY.digest, "", "", value),),
+        )
         for seed in seeds
     ]
 

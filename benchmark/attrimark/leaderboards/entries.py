@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -17,6 +17,7 @@ from .board import CONTROL, RowStatus, Spend
 
 _WITHIN = ("seed", "method", "operator", "replicate")  # specs that vary within a board
 _NAMED = ("dataset", "model", "chain")
+_OF_EXPLANATIONS = ("pooling", "each token")  # a record of the model alone has those of whichever suite made it first
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,33 @@ class Place:
 
 
 def by_place(records: Iterable[Record]) -> dict[Place, list[Record]]:
-    """Records by dataset × model × chain and the setting, in their order."""
+    """Records by dataset × model × chain and the setting, in their order.
+
+    Those of the model alone follow the explanations of it, at each place that has some.
+    """
     found: dict[Place, list[Record]] = {}
+    alone = []
     for record in records:
-        specs = record.specs
-        rest = sorted(pair for pair in specs.items() if pair[0] not in (*_NAMED, *_WITHIN))
-        found.setdefault(Place(specs["dataset"], specs["model"], specs["chain"], tuple(rest)), []).append(record)
+        if record.specs["method"] is None:
+            alone.append(record)
+        else:
+            found.setdefault(_place(record), []).append(record)
+    for record in alone:
+        own = _place(record)
+        for place in [each for each in found if _of_model(each) == _of_model(own)] or [own]:
+            found.setdefault(place, []).append(record)
     return found
+
+
+def _place(record: Record) -> Place:
+    specs = record.specs
+    rest = sorted(pair for pair in specs.items() if pair[0] not in (*_NAMED, *_WITHIN))
+    return Place(specs["dataset"], specs["model"], specs["chain"], tuple(rest))
+
+
+def _of_model(place: Place) -> Place:
+    """The place without what says nothing of the model alone."""
+    return replace(place, setting=tuple(pair for pair in place.setting if pair[0] not in _OF_EXPLANATIONS))
 
 
 def variant_name(model: str, chain: str, setting: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:

@@ -290,6 +290,8 @@ def _settings(cell: Cell) -> list[str]:
     variant = cell.variant
     told = [] if variant.target == "predicted" else [f"target {variant.target}"]
     told += [] if variant.granularity == "word" else [variant.granularity]
+    if cell.method is None:  # what follows is about explanations
+        return told
     told += [] if cell.pooling == "sum" else [f"pooling {cell.pooling}"]
     told += ["each token"] if cell.each_token else []
     return told + ([f"operator {cell.operator}"] if cell.operator else [])
