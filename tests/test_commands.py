@@ -250,9 +250,28 @@ def test_one_text_is_explained_word_by_word(shell):
     assert total == pytest.approx(explained["value_full"] - explained["value_empty"], abs=1e-4)
 
 
+def test_a_plugin_is_written_as_in_a_suite(shell):
+    told = shell("explain", "a good film", "--model", '{ name = "tiny-causal", seed = 3, layers = 1 }', "--json",
+                 "--method", '{ name = "shapley-sampling" }', "-o", "permutations=2")  # fmt: skip
+    assert told.exit_code == 0, told.output
+    plain = shell("explain", "a good film", "--model", "tiny-causal", "--json",
+                  "--method", '{ name = "shapley-sampling", permutations = 2 }')  # fmt: skip
+    one, other = json.loads(told.stdout), json.loads(plain.stdout)
+    assert one["method"] == other["method"] == "shapley-sampling(permutations=2)"
+    assert one["value_full"] != other["value_full"]
+
+
+def test_a_plan_tells_the_texts_that_a_model_without_training_leaves_over(tmp_path):
+    (tmp_path / "benchmarks.toml").write_text(SUITE.replace("test = 4", "test = 2"))
+    told = CliRunner().invoke(main, ["plan", "small", "--config", str(tmp_path / "benchmarks.toml")])
+    assert "explains 2 of 2 texts for testing; 22 more are for training, and nothing is trained" in told.output
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (("explain", "x", "--model", "{ name = "), "no TOML table"),
+        (("explain", "x", "--model", "{ nam = 'tiny-causal' }"), "names no plugin"),
         (("explain", "", "--model", "tiny-causal"), "the text is empty"),
         (("explain", "x", "--model", "tiny-causl"), 'did you mean "tiny-causal"'),
         (("explain", "x " * 300, "--model", "tiny-causal"), "the model takes 128"),

@@ -37,6 +37,11 @@ def test_the_front_is_what_nothing_else_is_at_least_as_good_and_as_cheap_as(poin
     assert [costs(board)[method] for method in found] == sorted(costs(board)[method] for method in found)
 
 
+def test_a_gain_that_no_table_shows_is_worth_no_cost():
+    board = board_of(spent("dear", 0.50004, 2.0), spent("cheap", 0.5, 1.0), spent("better", 0.501, 3.0))
+    assert front(board, board.columns[0]) == ("cheap", "better")
+
+
 def test_cost_is_in_passes_where_operations_were_not_all_counted():
     counted, uncounted = spent("lrp", 0.5, 2.0), spent("dig", 0.6, 0.0, passes=7)
     assert unit_of_cost(board_of(counted)) == "GFLOP"

@@ -19,8 +19,8 @@ TRAINED_ON = 1000  # texts: enough for a head, in seconds
 
 @click.command()
 @click.argument("text")
-@click.option("--model", default="smollm2", show_default=True, help="A model plugin that decides without training.")
-@click.option("--method", default="leave-one-out", show_default=True, help="A method plugin.")
+@click.option("--model", default="smollm2", show_default=True, help="A model: its name, or a table.")
+@click.option("--method", default="leave-one-out", show_default=True, help="A method, likewise.")
 @click.option("--option", "-o", "given", multiple=True, metavar="NAME=VALUE", help="A method's option, as in TOML.")
 @click.option("--labels", default="negative,positive", show_default=True, help="The labels to decide between.")
 @click.option("--strategy", help="Fine-tune on --dataset first; frozen, where the model comes without a head.")
@@ -50,7 +50,11 @@ def command(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Explain the model's decision on TEXT: every word's score, positive where it supports the decision."""
+    """Explain the model's decision on TEXT: every word's score, positive where it supports the decision.
+
+    Models, methods, strategies and datasets are named as a suite names them. Your own model, say:
+    --model '{ name = "hub-classifier", reference = "path:my-model" }' --labels neg,pos
+    """
     from attrimark_registry.catalog import load_catalog
     from attrimark_registry.errors import AttrimarkError
     from attrimark_registry.plugin import Dataset, Strategy
@@ -62,12 +66,14 @@ def command(
     from attrimark.display.token_table import as_token_table
     from attrimark.prepare import prepare
 
+    from .as_written import options_of, plugin
+
     catalog = load_catalog()
-    chosen: Any = catalog.make("method", method, **_options(given))
-    source: Any = catalog.make("model", model)
+    chosen: Any = plugin(catalog, "method", method, **options_of(given))
+    source: Any = plugin(catalog, "model", model)
     if strategy or not source.trained:
-        splits = cast(Dataset, catalog.make("dataset", dataset)).load()
-        trainer = cast(Strategy, catalog.make("strategy", strategy or "frozen"))
+        splits = cast(Dataset, plugin(catalog, "dataset", dataset)).load()
+        trainer = cast(Strategy, plugin(catalog, "strategy", strategy or "frozen"))
         click.echo(f"training ({trainer}) on {TRAINED_ON} texts of {dataset} …", err=True)
         untrained = source.load(splits.labels, device or "cpu")
         ready = trainer.fine_tune(untrained, splits.train[:TRAINED_ON], [seed])[0]
@@ -117,19 +123,3 @@ def _drawn(explanation: Attribution, method: str) -> Figure:
         return heat_map(explanation)
     words = [feature.text for feature in explanation.features]
     return word_bars({method: explanation.scores}, words, f"for and against {explanation.explained}")
-
-
-def _options(given: tuple[str, ...]) -> dict[str, Any]:
-    """`permutations=5` as TOML reads it; bare words are strings."""
-    import tomllib
-
-    options: dict[str, Any] = {}
-    for each in given:
-        name, found, value = each.partition("=")
-        if not found:
-            raise click.UsageError(f"{each!r} is no option: write NAME=VALUE")
-        try:
-            options |= tomllib.loads(f"{name} = {value}")
-        except tomllib.TOMLDecodeError:
-            options[name] = value
-    return options

@@ -17,7 +17,7 @@ from . import options, recorded_options
 if TYPE_CHECKING:
     from attrimark_registry.attribution import Record
 
-    from attrimark.matrix import Cell
+    from attrimark.matrix import Cell, Variant
     from attrimark.regression.power import Needed
     from attrimark.suite import Suite
 
@@ -90,10 +90,12 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
             summary["detect"] = {"drop": detect, "metrics": [asdict(each) for each in seen]}
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
         return
+    texts = {str(cell.variant): texts_of(cell.variant) for cell in cells}
     for line in chosen.replication.says if chosen.replication else ():
         click.echo(line)
     for variant in dict.fromkeys(row["variant"] for row in rows):
         click.echo(variant)
+        click.echo(texts[variant])
         mine = [row for row in rows if row["variant"] == variant]
         shown = [{name: row[name] for name in ("method", "status", "passes", "tokens", "reason")} for row in mine]
         click.echo(tabulate(shown, headers="keys", tablefmt="plain", intfmt=","))
@@ -116,6 +118,20 @@ def _by_reason(refused: Mapping[str, str]) -> dict[str, list[str]]:
     for metric, reason in refused.items():
         found.setdefault(reason, []).append(metric)
     return found
+
+
+def texts_of(variant: Variant) -> str:
+    """How many texts are explained and trained on; where too few are there to explain, also how many are spared."""
+    from attrimark.matrix import splits_of
+
+    splits = splits_of(variant.dataset)
+    told = f"explains {len(variant.examples):,} of {len(splits.test):,} texts for testing"
+    if variant.trains:
+        return f"{told}, trains on {len(variant.training):,}"
+    spared = len(splits.train) + len(splits.validation)
+    if spared and len(splits.test) < variant.explain:
+        return f"{told}; {spared:,} more are for training, and nothing is trained"
+    return told
 
 
 def _needed(

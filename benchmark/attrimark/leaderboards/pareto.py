@@ -36,13 +36,13 @@ def costs(board: Leaderboard) -> dict[str, float]:
 def front(board: Leaderboard, column: Column) -> tuple[str, ...]:
     """The methods of which no other is at most as expensive and at least as good, and different; cheapest first.
 
-    They are the best choices at their budget, by mean away score: whether the difference to the next is real is for
-    the intervals to say. Where neither more nor less is better there is no front.
+    They are the best choices at their budget, by mean away score as tables show it, to three decimals: whether the
+    difference to the next is real is for the intervals to say. Where neither more nor less is better there is no front.
     """
     if column.higher_is_better is None:
         return ()
     spent, sign = costs(board), 1 if column.higher_is_better else -1
-    points = {method: (spent[method], -sign * away.mean) for method, away in _scores(board, column).items()}
+    points = {method: (spent[method], round(-sign * away.mean, 3)) for method, away in _scores(board, column).items()}
     kept = [
         method
         for method, point in points.items()
