@@ -14,8 +14,12 @@ def number(value: float | None) -> str:
     """Three decimals, or four digits where it is large."""
     if value is None or math.isnan(value):
         return NO_NUMBER
-    # + 0.0 turns −0.0 into 0.0
-    return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 1000 else f"{value:.4g}"
+    return f"{as_shown(value):.3f}" if abs(value) < 1000 else f"{value:.4g}"
+
+
+def as_shown(value: float) -> float:
+    """What three decimals show of it: two values that look alike in a table are alike."""
+    return round(value, 3) + 0.0  # which turns −0.0 into 0.0
 
 
 def amount(value: float | None) -> str:

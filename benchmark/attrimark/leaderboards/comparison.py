@@ -10,6 +10,8 @@ import numpy as np
 from attrimark_registry.removal import OPERATORS
 from jaxtyping import Bool, Float
 
+from attrimark.statistics.ties import resolved
+
 from .entries import Entry
 
 Values = Float[np.ndarray, "seeds texts"]
@@ -46,15 +48,23 @@ class Comparison:
         """A method's mean over some of the operators."""
         return self.values[label][:, :, operators].mean(axis=2)
 
+    def neutrally(self) -> dict[str, Values]:
+        """Each method's mean over the operators that no method used, as it is to be compared with the others'."""
+        same = resolved(self.values)
+        return {label: grid[:, :, self.neutral].mean(axis=2) for label, grid in same.items()}
+
     def differences(self, entries: Sequence[Entry]) -> dict[str, Values]:
         """Each method minus random, under the operators that the method did not use."""
         if self.control is None:
             return {}
-        return {
-            each.label: self.over(each.label, away) - self.over(self.control, away)
-            for each in entries
-            if each.label in self.values and each.label != self.control and (away := self.away(each)).any()
-        }
+        found = {}
+        for each in entries:
+            away = self.away(each)
+            if each.label in self.values and each.label != self.control and away.any():
+                # of the two alone: what else is in the table moves no difference
+                same = resolved({label: self.values[label][:, :, away] for label in (each.label, self.control)})
+                found[each.label] = (same[each.label] - same[self.control]).mean(axis=2)
+        return found
 
 
 def compared(entries: Sequence[Entry], digest: str, texts: Sequence[str]) -> Comparison:

@@ -16,12 +16,14 @@ import numpy as np
 from attrimark_registry.attribution import Record
 from attrimark_registry.plugin import Metric
 
+from attrimark.display.characters import as_shown
 from attrimark.nothing import Nothing
 
 from .board import Column, Leaderboard, Row, Scale, Score
 from .comparison import Comparison, compared
 from .entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts
 from .model_alone import alone
+from .pareto import costs
 from .verdicts import scores_of
 
 
@@ -129,16 +131,19 @@ def _random_over_best(comparison: Comparison, higher_is_better: bool | None) -> 
 
 
 def best_first(board: Leaderboard) -> Leaderboard:
-    """Sorted by the first headline metric; then those without a score, then those that are not ok."""
-    first = board.first
+    """Sorted by the first headline metric, as tables show it, the cheaper of two that look alike before the other.
 
-    def place(row: Row) -> tuple[int, float]:
+    Then those without a score, then those that are not ok.
+    """
+    first, spent = board.first, costs(board)
+
+    def place(row: Row) -> tuple[int, float, float]:
         if row.status != "ok":
-            return 2, 0.0
+            return 2, 0.0, 0.0
         away = row.scores[first.digest].away if first else None
         if first is None or away is None:
-            return 1, 0.0
-        return 0, -away.mean if first.higher_is_better else away.mean
+            return 1, 0.0, 0.0
+        return 0, as_shown(-away.mean if first.higher_is_better else away.mean), spent.get(row.method, np.inf)
 
     return replace(board, rows=tuple(sorted(board.rows, key=place)))
 

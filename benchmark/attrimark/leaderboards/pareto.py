@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from attrimark.display.characters import better
+from attrimark.display.characters import as_shown, better
 from attrimark.display.figures import COLOURS
 from attrimark.statistics.intervals import Estimate
 
@@ -42,7 +42,7 @@ def front(board: Leaderboard, column: Column) -> tuple[str, ...]:
     if column.higher_is_better is None:
         return ()
     spent, sign = costs(board), 1 if column.higher_is_better else -1
-    points = {method: (spent[method], round(-sign * away.mean, 3)) for method, away in _scores(board, column).items()}
+    points = {method: (spent[method], as_shown(-sign * away.mean)) for method, away in _scores(board, column).items()}
     kept = [
         method
         for method, point in points.items()

@@ -19,6 +19,7 @@ from attrimark.statistics.effect_size import standardised
 from attrimark.statistics.intervals import Estimate, simultaneous_level
 from attrimark.statistics.next_seed import holds_on_next_seed
 from attrimark.statistics.simultaneous import simultaneous
+from attrimark.statistics.ties import resolved
 
 from .board import Spend, Verdict
 from .comparison import Values, operators_of, unscored
@@ -238,7 +239,8 @@ def _sides(
         if reason:
             reasons[label] = reason
         else:
-            found[label] = grids[0].mean(axis=2), grids[1].mean(axis=2)
+            alike = resolved(dict(enumerate(grids)))
+            found[label] = alike[0].mean(axis=2), alike[1].mean(axis=2)
     if found:
         whole = np.isfinite(np.stack([each for sides in found.values() for each in sides])).all(axis=(0, 1))
         if not whole.any():

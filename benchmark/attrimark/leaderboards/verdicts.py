@@ -93,7 +93,7 @@ def _among_the_best(
     """Scores with what the methods are beside each other, on the operators that none of them used."""
     if len(comparison.values) < 2 or not comparison.neutral.any():
         return {}
-    values = {label: comparison.over(label, comparison.neutral) for label in comparison.values}
+    values = comparison.neutrally()
     beside_best = against_best(values, np.random.default_rng(0), shared, higher_is_better)
     p_values = confidence_set(values, np.random.default_rng(0), higher_is_better)
     return {

@@ -19,6 +19,7 @@ from jaxtyping import Float
 
 from attrimark.leaderboards.board import Verdict
 from attrimark.statistics.intervals import Estimate, crossed_interval, two_sided_p
+from attrimark.statistics.ties import resolved
 
 from .choices import Pooling
 
@@ -131,7 +132,8 @@ def curve(metric: str, a: Contestant, b: Contestant, levels: Levels, own: Analys
     """
     away = np.array([name not in (a.operator, b.operator) for name in levels.operators])
     known: dict[bytes, tuple[Estimate, Verdict]] = {}
-    pairs = {key: a.values[key] - b.values[key] for key in a.values}
+    sides = ((key, resolved({"a": values, "b": b.values[key]})) for key, values in a.values.items())
+    pairs = {key: same["a"] - same["b"] for key, same in sides}
 
     def found(analysis: Analysis) -> Finding:
         operators = away if analysis.operator == AWAY else [name == analysis.operator for name in levels.operators]

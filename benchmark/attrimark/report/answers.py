@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from attrimark.display.characters import percent, printable
+from attrimark.display.characters import as_shown, percent, printable
 from attrimark.leaderboards.board import CONTROL, NOTHING_LEFT, Column, Leaderboard, Row, Score
 from attrimark.leaderboards.board_grids import banner, interval, with_half
 from attrimark.leaderboards.captions import title
@@ -102,9 +102,10 @@ def _where(board: Leaderboard) -> str:
 
 
 def _ranked(board: Leaderboard, column: Column) -> list[Row]:
-    """The methods with a score, best first; random is none."""
+    """The methods with a score, best first as tables show it, else in the board's order; random is none."""
     pairs = [(mean, row) for row in board.rows if not _is_control(row) and (mean := _mean(row, column)) is not None]
-    return [row for _, row in sorted(pairs, key=lambda pair: pair[0], reverse=column.higher_is_better is not False)]
+    best_first = sorted(pairs, key=lambda pair: as_shown(pair[0]), reverse=column.higher_is_better is not False)
+    return [row for _, row in best_first]
 
 
 def _mean(row: Row, column: Column) -> float | None:

@@ -16,6 +16,7 @@ from scipy.stats import friedmanchisquare, rankdata, wilcoxon
 
 from .holm import holm
 from .intervals import ROUNDING
+from .ties import tied
 
 THESE_ONLY = "these checkpoints only"
 FLIPS = 10_000
@@ -65,7 +66,7 @@ def compare_items(values: Mapping[str, Float[np.ndarray, " texts"]]) -> ItemTest
         values: of each level on the same texts, the mean over its networks.
     """
     table = np.stack(list(values.values()))
-    table = _tied(table, ROUNDING * float(np.abs(table).max(initial=0.0)))
+    table = tied(table, ROUNDING * float(np.abs(table).max(initial=0.0)))
     levels, texts = table.shape
     friedman = p = agreement = None
     if levels > 2:
@@ -74,8 +75,8 @@ def compare_items(values: Mapping[str, Float[np.ndarray, " texts"]]) -> ItemTest
         else:
             friedman, p = map(float, friedmanchisquare(*table))
         agreement = friedman / (texts * (levels - 1))
-    tied = dict(zip(values, table, strict=True))
-    contrasts = [_contrast(first, second, tied) for first, second in combinations(tied, 2)]
+    by_level = dict(zip(values, table, strict=True))
+    contrasts = [_contrast(first, second, by_level) for first, second in combinations(values, 2)]
     together = holm([each.p for each in contrasts])
     return ItemTests(
         texts, friedman, p, agreement, tuple(replace(each, holm=q) for each, q in zip(contrasts, together, strict=True))
@@ -106,19 +107,6 @@ def sign_flip(differences: Float[np.ndarray, " texts"]) -> float:
 def _contrast(first: str, second: str, values: Mapping[str, Float[np.ndarray, " texts"]]) -> ItemContrast:
     apart = values[first] - values[second]
     rounding = ROUNDING * max(float(np.abs(values[each]).max(initial=0.0)) for each in (first, second))
-    apart = np.sign(apart) * _tied(np.abs(apart), rounding)
+    apart = np.sign(apart) * tied(np.abs(apart), rounding)
     p = float(wilcoxon(apart)[1]) if apart.any() else 1.0  # pyright: ignore[reportArgumentType]
     return ItemContrast(first, second, float(np.median(apart)), rank_biserial(apart), p, p)
-
-
-def _tied(values: Float[np.ndarray, "levels *texts"], rounding: float) -> Float[np.ndarray, "levels *texts"]:
-    """The values, of which those that follow each other by no more than rounding are the same, for each text."""
-    order = np.argsort(values, axis=0, kind="stable")
-    ascending = np.take_along_axis(values, order, axis=0)
-    anew = np.ones_like(ascending, dtype=bool)
-    anew[1:] = np.diff(ascending, axis=0) > rounding
-    # where none is new, the last that was
-    lowest = np.maximum.accumulate(np.where(anew, ascending, -np.inf), axis=0)
-    tied = np.empty_like(values)
-    np.put_along_axis(tied, order, lowest, axis=0)
-    return tied
