@@ -15,6 +15,7 @@ from jaxtyping import Float
 from scipy.stats import rankdata
 
 from attrimark.statistics.bootstrap import bca, resamples
+from attrimark.statistics.ties import resolved
 
 from .board import Column, Leaderboard
 from .entries import variant_name
@@ -102,10 +103,10 @@ def _over_variants(dataset: str, boards: Sequence[Leaderboard], level: float, me
         if methods:
             better = {method: sum(_is_better(board, column, method) for board, column in columns) for method in methods}
             signs = [1 if column.higher_is_better else -1 for _, column in columns]
-            ranked = [
-                rankdata([-sign * each[method] for method in methods]) for sign, each in zip(signs, table, strict=True)
-            ]
-            ranks[title] = _averaged(np.array(ranked), methods, better, len(boards), level)
+            same = resolved({method: np.array([each[method] for each in table]) for method in methods})
+            worth = np.array(signs) * np.stack(list(same.values()))
+            ranked = rankdata(-worth, axis=0).T
+            ranks[title] = _averaged(ranked, methods, better, len(boards), level)
     accuracies = {name: board.accuracy for name, board in zip(names, boards, strict=True)}
     return Standings(dataset, "variants", tuple(names), ranks, level, tuple(notes), weak(accuracies))
 
