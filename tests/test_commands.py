@@ -259,6 +259,9 @@ def test_a_plugin_is_written_as_in_a_suite(shell):
     one, other = json.loads(told.stdout), json.loads(plain.stdout)
     assert one["method"] == other["method"] == "shapley-sampling(permutations=2)"
     assert one["value_full"] != other["value_full"]
+    beside = shell("explain", "a good film", "--model", "tiny-causal", "--json", "-o", "permutations=3",
+                   "--method", '{ name = "shapley-sampling", permutations = 2 }')  # fmt: skip
+    assert json.loads(beside.stdout)["method"] == "shapley-sampling(permutations=3)"
 
 
 def test_a_plan_tells_the_texts_that_a_model_without_training_leaves_over(tmp_path):
@@ -277,6 +280,8 @@ def test_a_plan_tells_the_texts_that_a_model_without_training_leaves_over(tmp_pa
         (("explain", "x " * 300, "--model", "tiny-causal"), "the model takes 128"),
         (("explain", "x", "--model", "tiny-causal", "-o", "nonsense"), "NAME=VALUE"),
         (("explain", "x", "--model", "tiny-causal", "-o", "steps=3"), "steps"),
+        (("explain", "x", "--model", "tiny-causal", "-o", "name=lrp"), "name: Extra inputs"),
+        (("explain", "x", "--model", "{ name = 'tiny-causal', kind = 1 }"), "kind: Extra inputs"),
         (("explain", "x", "--model", "tiny-causal", "--target", "neutral"), "not one of negative, positive"),
         (("leaderboard", "smal"), 'did you mean "small"'),
     ],

@@ -136,6 +136,7 @@ def test_all_of_it_is_in_the_text(found, format):
     text = as_text(found, format)
     for expected in ("full → nf4", "5 of 6", "fine-tuning-", "Predicted: Freezing lowers the noise.", "WEAK MODEL"):
         assert expected in text
+    assert text.index("WEAK MODEL") < text.index("The models:")
     if format == "table":
         assert max(map(len, text.splitlines())) <= 100
 

@@ -70,7 +70,7 @@ class Catalog:
         hint = f'; did you mean "{nearest[0]}"?' if nearest else f"; installed: {', '.join(sorted(known))}"
         raise AttrimarkError(f'no {kind} named "{name}"{hint}')
 
-    def make(self, kind: Kind, name: str, **options: Any) -> Plugin:
+    def make(self, kind: Kind, name: str, /, **options: Any) -> Plugin:
         """A plugin with its options.
 
         Raises:

@@ -13,7 +13,7 @@ EXAMPLE = '{ name = "hub-classifier", reference = "path:my-model" }'
 
 
 def plugin(catalog: Catalog, kind: Kind, written: str, **options: Any) -> Plugin:
-    """The plugin of that name or table, with the options that are given beside it.
+    """The plugin of that name or table, with the options that are given beside it, which count first.
 
     Raises:
         UsageError: it looks like a table and is none, or has no name.
@@ -29,7 +29,7 @@ def plugin(catalog: Catalog, kind: Kind, written: str, **options: Any) -> Plugin
         if not isinstance(table.get("name"), str):
             raise click.UsageError(f"{kind}: {written} names no plugin: write one such as {EXAMPLE}")
     name = table.pop("name")
-    return catalog.make(kind, name, **table, **options)
+    return catalog.make(kind, name, **{**table, **options})
 
 
 def options_of(given: tuple[str, ...]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from attrimark.display.characters import count, printable
 from attrimark.stability.figures import Picture, pictures
 from attrimark.stability.prediction import Verdict
 from attrimark.stability.stability import Stability, stabilities
-from attrimark.stability.tables import sentences, tables
+from attrimark.stability.tables import sentences, tables, weak
 
 from .results import Results
 from .section import Drawing, Section
@@ -41,6 +41,7 @@ def _task(stability: Stability, place: int, with_words: bool) -> Section:
     return Section(
         name,
         answers=tuple(_answers(stability, name)),
+        warnings=tuple(printable(f"{name}: {each}") for each in weak(stability)),
         sentences=tuple(map(printable, sentences(stability))),
         grids=tuple(tables(stability)),
         sections=tuple(_figures(method, some, place) for method, some in drawn.items()),

@@ -21,7 +21,7 @@ LARGE = 1e5  # from here on a number is told by its power of ten
 def sheet_of(stability: Stability) -> Sheet:
     """Tables, and below them answers and predictions."""
     title = f"{stability.dataset} · {stability.model} · over seeds"
-    return Sheet(title, (), tuple(tables(stability)), tuple(sentences(stability)))
+    return Sheet(title, tuple(weak(stability)), tuple(tables(stability)), tuple(sentences(stability)))
 
 
 def as_json(stability: Stability) -> dict[str, Any]:
@@ -93,6 +93,12 @@ def came_true(foretold: Foretold) -> str:
     )
 
 
+def weak(stability: Stability) -> Iterator[str]:
+    """A banner for each chain whose models are wrong too often, to stand above all numbers."""
+    for models in stability.models:
+        yield from banners({models.steps: accuracy_of({name: each.mean for name, each in models.figures.items()})})
+
+
 def sentences(stability: Stability) -> Iterator[str]:
     """Predictions and answers first, then what a reader must know of them."""
     yield from map(came_true, stability.foretold)
@@ -102,7 +108,6 @@ def sentences(stability: Stability) -> Iterator[str]:
             yield f"{answer.method}: {note}."
     yield from stability.readings
     for models in stability.models:
-        yield from banners({models.steps: accuracy_of({name: each.mean for name, each in models.figures.items()})})
         if models.selection and models.selection.shortfall:
             yield f"{models.steps}: {models.selection.shortfall}."
     for each in stability.variations:
