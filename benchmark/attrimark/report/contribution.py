@@ -39,12 +39,9 @@ def contribution(results: Results) -> Iterator[Section]:
 
 def answer(found: Detection) -> str:
     """The AUC, and what of it no trivial detector has: over all prompts, and over those of like length."""
-    beyond = (
-        [f"minus that of the best trivial detector: {interval(found.above_trivial)}"] if found.above_trivial else []
-    )
+    told = f"; minus that of the best trivial detector: {interval(found.above_trivial)}" if found.above_trivial else ""
     if found.matched_above_trivial:
-        beyond.append(f"among prompts of like length {interval(found.matched_above_trivial)}")
-    told = f"; {', '.join(beyond)}" if beyond else ""
+        told += f", among prompts of like length {interval(found.matched_above_trivial)}"
     return printable(
         f"{_short(found.variant)}: {found.detector} tells {found.first} from {found.second} with an AUC of "
         f"{interval(found.auc)}{told}."

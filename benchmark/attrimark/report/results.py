@@ -46,4 +46,4 @@ class Results:
         """Those with any number, or any problem, to tell."""
         methods = [record for record in self.records.values() if record.specs["method"] is not None]
         made = leaderboards(list(self.records.values()), judgements_of(self.cells)) if methods else []
-        return [board for board in made if board.columns or any(row.status != "ok" for row in board.rows)]
+        return [board for board in made if board.tells]
