@@ -19,7 +19,7 @@ from attrimark_plugins.models.smollm2 import Smollm2
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
 from attrimark_registry import Example, Target
 from attrimark_registry.conformance import random_game
-from attrimark_registry.scoring_tree import allows_trees
+from attrimark_registry.tree_trial import allows_trees
 
 LABELS = ("negative", "positive")
 TEXT = "the plot was dull, slow and not very good"

@@ -1,9 +1,12 @@
 """Four-bit weights: the codes as defined, both backends alike in values and gradients, the given model untouched."""
 
+import copy
+
 import pytest
 import torch
+from attrimark_plugins.models.mixed_precision import in_mixed_precision
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
-from attrimark_plugins.quantizers.four_bit import linear_layers, rounded
+from attrimark_plugins.quantizers.four_bit import DTYPES, linear_layers, rounded
 from attrimark_plugins.quantizers.fp4 import Fp4
 from attrimark_plugins.quantizers.nf4 import Nf4
 from attrimark_registry import AttrimarkError, Example, Unsupported
@@ -47,23 +50,49 @@ def test_the_error_on_normal_weights_is_the_known_one(code, error):
     assert found == pytest.approx(error, abs=0.0015)
 
 
+@pytest.mark.parametrize("compute", DTYPES)
 @pytest.mark.parametrize("double_quant", [False, True])
 @pytest.mark.parametrize("plugin", [Fp4, Nf4])
 @pytest.mark.parametrize("source", [TinyEncoder(), TinyCausal(), TinyCausal(shape="gpt2")], ids=str)
-def test_both_backends_give_the_same_outputs_and_input_gradients(source, plugin, double_quant):
+def test_both_backends_give_the_same_outputs_and_input_gradients(source, plugin, double_quant, compute):
     model = source.load(LABELS, "cpu")
     found = []
     for backend in ("bitsandbytes", "fake"):
-        quantized = plugin(double_quant=double_quant, backend=backend).quantize(model)
-        with quantized.active():
-            batch = quantized.collate([quantized.encode(each) for each in EXAMPLES])
-            embeddings = quantized.embed(batch).detach().requires_grad_(True)
-            outputs = quantized.outputs(batch, embeddings)
-            (gradient,) = torch.autograd.grad(outputs[:, 0].sum(), embeddings)
-            found.append((outputs.detach(), gradient))
+        quantized = plugin(double_quant=double_quant, backend=backend, compute=compute).quantize(model)
+        found.append(outputs_and_gradient(quantized))
+        assert quantized.precision == DTYPES[compute]
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
     assert found[0][1].abs().max() > 0
+    assert model.precision == torch.float32
+
+
+@pytest.mark.parametrize("backend", ["bitsandbytes", "fake"])
+@pytest.mark.parametrize("source", [TinyEncoder(), TinyCausal()], ids=str)
+def test_products_in_half_of_the_bits_are_rounded_as_these_bits_say(source, backend):
+    model = source.load(LABELS, "cpu")
+    outputs, gradients = {}, {}
+    for compute in DTYPES:
+        quantized = Nf4(backend=backend, compute=compute).quantize(model)
+        outputs[compute], gradients[compute] = outputs_and_gradient(quantized)
+        assert gradients[compute].dtype == torch.float32
+    for found in (outputs, gradients):
+        scale = found["float32"].abs().max()
+        apart = {compute: (found[compute] - found["float32"]).abs().max() / scale for compute in DTYPES}
+        assert 0 < apart["float16"] < 0.01
+        assert apart["float16"] < apart["bfloat16"] < 0.1  # ten bits after the point, and seven
+
+
+def test_a_network_that_computes_in_few_bits_is_quantized_as_its_weights_are():
+    """The numbers that it computed in are its own, not those of the layers that stand in their place."""
+    exact = TinyCausal().load(LABELS, "cpu")
+    for weight in exact.network.parameters():
+        weight.data = weight.data.bfloat16().float()
+    halved = exact.around(in_mixed_precision(copy.deepcopy(exact.network)))
+    for backend in ("bitsandbytes", "fake"):
+        wanted, found = (Nf4(backend=backend, skip=("lm_head",)).quantize(model) for model in (exact, halved))
+        assert found.precision == torch.float32
+        assert torch.equal(outputs_and_gradient(found)[0], outputs_and_gradient(wanted)[0])
 
 
 def test_the_model_given_is_left_as_found_and_the_new_one_differs():
@@ -139,3 +168,12 @@ def test_quantizing_draws_nothing():
     state = torch.random.get_rng_state()
     Nf4().quantize(TinyEncoder().load(LABELS, "cpu"))
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def outputs_and_gradient(model):
+    with model.active():
+        batch = model.collate([model.encode(each) for each in EXAMPLES])
+        embeddings = model.embed(batch).detach().requires_grad_(True)
+        outputs = model.outputs(batch, embeddings)
+        (gradient,) = torch.autograd.grad(outputs[:, 0].sum(), embeddings)
+    return outputs.detach(), gradient

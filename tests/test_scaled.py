@@ -29,7 +29,7 @@ from attrimark_plugins.strategies.lora import Lora
 from attrimark_plugins.strategies.qlora import QLora
 from attrimark_plugins.strategies.scaled import Scaled
 from attrimark_registry import AttrimarkError, Classifier, Unsupported
-from attrimark_registry.scoring_tree import allows_trees
+from attrimark_registry.tree_trial import allows_trees
 from torch.testing import assert_close
 
 from tests.references import networks, residual_streams

@@ -1,5 +1,7 @@
 """Token-tree packing: the numbers of every row alone, from every shared beginning computed once."""
 
+from itertools import product
+
 import captum.attr
 import numpy as np
 import pytest
@@ -9,19 +11,27 @@ from attrimark.evaluator import Question, SubsetEvaluator
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.shapley_exact import ShapleyExact
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling
+from attrimark_plugins.models.mixed_precision import in_mixed_precision
 from attrimark_plugins.models.smollm2 import Smollm2
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder, TinyWriter
 from attrimark_plugins.quantizers.nf4 import Nf4
 from attrimark_registry import Example, Model, PromptClassifier
-from attrimark_registry.scoring_tree import Walk, allows_trees, slice_size
-from attrimark_registry.token_tree import TokenTree, path_of
+from attrimark_registry.scoring_tree import slice_size
+from attrimark_registry.token_tree import TokenTree, looks_at, path_of
+from attrimark_registry.tree_trial import allows_trees, walked
 from hypothesis import given
 from hypothesis import strategies as st
 
+# transformers' and torch's of each other, where attention is flexible
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*(_compile flag|torch.jit.script):DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile:UserWarning"),
+]
 LABELS = ("negative", "positive")
 TEXTS = ("a wonderful film", "the plot was dull, slow and not very good", "excellent")
 ALIKE = {"negative": " it was bad", "positive": " it was very good"}  # answers that begin with the same tokens
 SHAPES = ("llama", "mistral", "gpt2")
+ATTENTIONS = ("sdpa", "eager", "flex_attention")
 SOURCES = {
     "labels": lambda shape: TinyCausal(shape=shape),
     "labels-alike": lambda shape: TinyCausal(shape=shape, answers=ALIKE),
@@ -32,11 +42,19 @@ tokens = st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(0, 1))
 forests = st.lists(st.lists(tokens, min_size=1, max_size=6), min_size=1, max_size=8)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def uncompiled():
+    """Compiling takes a minute and needs a C++ compiler."""
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
 @given(forests)
 def test_every_shared_beginning_is_one_node_that_sees_just_what_leads_to_it(paths):
     tree = TokenTree.of([np.array(path, np.int64) for path in paths])
     assert len(tree) == len({tuple(path[:length]) for path in paths for length in range(1, len(path) + 1)})
-    sees = tree.sees(np.arange(len(tree)), np.arange(len(tree)))
+    every = tree.standing(np.arange(len(tree)))
+    sees = looks_at(every.at(np.s_[:, None]), every.at(np.s_[None, :]))
     for path, end in zip(paths, tree.ends.tolist(), strict=True):
         nodes = tree.last(end, len(path))
         assert list(tree.before(end)) == nodes[:-1]
@@ -55,16 +73,19 @@ def test_values_gather_over_whole_subtrees(paths, data):
     np.testing.assert_array_equal(tree.gathered(values, np.minimum), [values[nodes].min() for nodes in subtrees])
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("kind", SOURCES)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    ("shape", "attention"),
+    # transformers has no FlexAttention for GPT-2
+    [*product(SHAPES, ATTENTIONS[:2]), *product(SHAPES[:2], ATTENTIONS[2:])],
+)
 def test_a_tree_gives_each_row_its_own_numbers(shape, kind, attention):
     model = SOURCES[kind](shape).load(LABELS, "cpu")
     model.network.set_attn_implementation(attention)
     agrees(model)
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("attention", ATTENTIONS)
 @pytest.mark.parametrize("layers", ["all", "some"])
 def test_a_window_shorter_than_the_text_is_kept(layers, attention):
     if layers == "all":
@@ -84,9 +105,30 @@ def test_four_bits_are_packed_too(backend):
     agrees(Nf4(backend=backend).quantize(TinyCausal(width=64).load(LABELS, "cpu")))
 
 
-def test_half_precision_is_packed_too():
-    model = TinyCausal().load(LABELS, "cpu")
-    model.network.to(torch.bfloat16)
+HALVED = {
+    "all": lambda model: model.around(model.network.to(torch.bfloat16)),
+    "products": lambda model: model.around(in_mixed_precision(model.network)),
+    "products of four-bit weights": lambda model: Nf4(compute="bfloat16").quantize(model),
+}
+
+
+@pytest.mark.parametrize("halved", HALVED.values(), ids=HALVED)
+@pytest.mark.parametrize("text", TEXTS)
+def test_half_precision_is_packed_too_but_no_mask_is_passed_over(halved, text):
+    """In few bits outputs that a wrong mask gives are alike enough to pass for those of a row alone."""
+    model = halved(TinyCausal(width=64).load(LABELS, "cpu"))
+    with model.active():
+        (row,) = rows_of(model, (text,))
+        assert model.precision == torch.bfloat16
+        assert allows_trees(model, row)
+        blind(model)
+        assert not allows_trees(model, row)
+
+
+@pytest.mark.assets
+@pytest.mark.parametrize("halved", HALVED.values(), ids=HALVED)
+def test_smollm2_is_packed_in_half_precision(halved):
+    model = halved(Smollm2().load(LABELS, "cpu"))
     with model.active():
         assert allows_trees(model, rows_of(model)[1])
 
@@ -254,11 +296,7 @@ def agrees(model: Model, atol: float = 1e-5) -> None:
     with model.active():
         assert allows_trees(model, max(rows, key=len))
         for slices in (1, 2, 5):
-            tree = model.scoring_tree(rows)
-            walk = Walk(tree)
-            for nodes in np.array_split(np.arange(len(tree.tokens)), slices):
-                walk.advance(nodes.tolist())
-            for one, other in zip(walk.outputs(), alone, strict=True):
+            for one, other in zip(walked(model.scoring_tree(rows), slices), alone, strict=True):
                 np.testing.assert_allclose(one, other, atol=atol, rtol=0)
 
 

@@ -26,7 +26,8 @@ from attrimark_registry.plugin import Exploration, Keep, Values
 from attrimark_registry.reading import Answer as Answered
 from attrimark_registry.reading import Reading
 from attrimark_registry.removal import Operator
-from attrimark_registry.scoring_tree import ScoringTree, Walk, allows_trees, slice_size
+from attrimark_registry.scoring_tree import ScoringTree, Walk, slice_size
+from attrimark_registry.tree_trial import allows_trees
 from jaxtyping import Float
 
 from .decoding import Said, said

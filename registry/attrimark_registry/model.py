@@ -76,6 +76,17 @@ class Model(ABC):
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
+    @property
+    def precision(self) -> torch.dtype:
+        """The coarsest numbers that the network computes with: what its outputs are known to.
+
+        Layers may compute in other numbers than their weights are stored in; those that do name them `compute_dtype`,
+        as bitsandbytes' do.
+        """
+        stored = {parameter.dtype for parameter in self.network.parameters() if parameter.is_floating_point()}
+        computed = {module.compute_dtype for module in self.network.modules() if hasattr(module, "compute_dtype")}
+        return max(stored | computed, key=lambda dtype: torch.finfo(dtype).eps)
+
     def around(self, network: nn.Module, packed: Mapping[str, Packing] | None = None) -> Model:
         """The same model around another network of the same shape, whose weights may be stored otherwise."""
         other = copy.copy(self)

@@ -17,9 +17,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .encoding import PROTECTED, Batch, Encoded
-from .memory import is_exhaustion
 from .reading import at_least_float32
 from .token_tree import AVERAGED, TokenTree, path_of
+from .tree_mask import tree_mask
 
 if TYPE_CHECKING:
     from .model import Model
@@ -50,18 +50,18 @@ class ScoringTree:
             [path_of(row, ids[:-1]) for row, written in zip(rows, continuations, strict=True) for ids in written]
         )
         widths = [len(written) for written in continuations]
-        self._row_of = np.repeat(np.arange(len(rows)), widths)  # the row that each of the tree's paths belongs to
+        self.row_of = np.repeat(np.arange(len(rows)), widths)  # the row that each of the tree's paths belongs to
 
     def first_needed(self, ranks: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " nodes"]:
         """The least rank among the rows that pass through each node."""
         least = np.full(len(self.tokens), ranks.max())
-        np.minimum.at(least, self.tokens.ends, ranks[self._row_of])
+        np.minimum.at(least, self.tokens.ends, ranks[self.row_of])
         return self.tokens.gathered(least, np.minimum)
 
     def finished(self, node: int) -> int:
         """How many rows are scored when all nodes before this one have been computed."""
         last = np.zeros(len(self.continuations), np.int64)
-        np.maximum.at(last, self._row_of, self.tokens.ends)
+        np.maximum.at(last, self.row_of, self.tokens.ends)
         return int((last < node).sum())
 
 
@@ -75,7 +75,6 @@ class Walk:
         from transformers import DynamicCache
 
         self._scored = scored
-        self._windows = _windows(scored.model.network.config)
         # what is read, in the tree's order: each continuation's tokens, each at the node that comes before it
         written = list(chain.from_iterable(scored.continuations))
         ends = scored.tokens.ends.tolist()
@@ -119,15 +118,9 @@ class Walk:
         batch = _as_batch(tree, nodes, model.device)
         averaged = bool(batch.averaged.any())
         inputs = {"inputs_embeds": model.embed(batch)} if averaged else {"input_ids": batch.input_ids}
-        dtype = model.network.get_input_embeddings().weight.dtype
-        masks = {
-            kind: _additive(tree.sees(nodes, known, window), dtype, model.device)
-            for kind, window in self._windows.items()
-        }
         made = model.network(
             **inputs,
-            # networks whose layers differ take a mask for each kind
-            attention_mask=masks if len(masks) > 1 else next(iter(masks.values())),
+            attention_mask=tree_mask(model.network, tree, nodes, known),
             position_ids=batch.position_ids,
             past_key_values=cache,
             use_cache=True,
@@ -147,52 +140,6 @@ def slice_size(model: Model) -> int:
     return max(1, round((TOKENS_A_FETCH.get(model.device.type, 500) * weights / attention) ** 0.5))
 
 
-def allows_trees(model: Model, row: Encoded) -> bool:
-    """Whether the model's rows can be packed with the same numbers: known by its architecture, then tried.
-
-    Three variants of the row, in two slices, are compared with each of them alone. The architecture must let masks
-    come from outside (transformers' attention interface, eager or sdpa), since a mask that it ignores could agree by
-    chance on a short row.
-    """
-    network = model.network
-    if (
-        model.scoring_tree([row]) is None
-        or not getattr(network, "_supports_attention_backend", False)
-        or network.config._attn_implementation not in ("eager", "sdpa")
-        or set(_windows(network.config)) - {"full_attention", "sliding_attention"}
-    ):
-        return False
-    first = np.arange(len(row.features)) == 0
-    rows = [row, model.remove(row, ~first, "delete"), model.remove(row, ~first, "attention")]
-    with torch.no_grad():
-        alone = [model.outputs(model.collate([each]))[0].cpu().numpy() for each in rows]
-    try:
-        together = _in_slices(model, rows, 2)
-    except Exception as error:  # an architecture may refuse such a mask or cache in whatever way it likes
-        if is_exhaustion(error):
-            raise
-        return False
-    tolerance = torch.finfo(network.get_input_embeddings().weight.dtype).eps ** 0.5
-    return all(np.allclose(one, other, tolerance, tolerance) for one, other in zip(together, alone, strict=True))
-
-
-def _in_slices(model: Model, rows: Sequence[Encoded], slices: int) -> list[np.ndarray]:
-    scored = model.scoring_tree(rows)
-    assert scored is not None
-    walk = Walk(scored)
-    for nodes in np.array_split(np.arange(len(scored.tokens)), slices):
-        walk.advance(nodes.tolist())
-    return walk.outputs()
-
-
-def _windows(config: Any) -> dict[str, int | None]:
-    """For each kind of layer how many positions it looks back, itself included; None where all."""
-    config = config.get_text_config()
-    width = getattr(config, "sliding_window", None)
-    kinds = getattr(config, "layer_types", None) or ["sliding_attention" if width else "full_attention"]
-    return {kind: width if kind == "sliding_attention" else None for kind in kinds}
-
-
 def _recalled(cache: Any, places: np.ndarray) -> Any:
     """A cache that holds these of another's tokens."""
     from transformers import DynamicCache
@@ -202,12 +149,6 @@ def _recalled(cache: Any, places: np.ndarray) -> Any:
         chosen = torch.from_numpy(places).to(layer.keys.device)
         recalled.update(layer.keys.index_select(2, chosen), layer.values.index_select(2, chosen), index)
     return recalled
-
-
-def _additive(seen: np.ndarray, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "1 1 queries keys"]:
-    """0 where a query looks and the lowest number elsewhere: a boolean mask would be added as 0 and 1 in eager mode."""
-    mask = torch.zeros(seen.shape, dtype=dtype, device=device)
-    return mask.masked_fill_(torch.from_numpy(~seen).to(device), torch.finfo(dtype).min)[None, None]
 
 
 def _as_batch(tree: TokenTree, nodes: np.ndarray, device: torch.device) -> Batch:

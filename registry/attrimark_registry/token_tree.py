@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int, Shaped
@@ -15,6 +16,18 @@ from jaxtyping import Bool, Int, Shaped
 from .encoding import Encoded
 
 AVERAGED = -1  # in place of an id: the vocabulary's mean embedding, whichever token it stands for
+
+
+class Standing(NamedTuple):
+    """Where nodes stand, as far as it decides what they see: arrays or tensors, one element a node."""
+
+    node: Any
+    position: Any
+    until: Any
+    hidden: Any
+
+    def at(self, places: Any) -> Standing:
+        return Standing(*(column[places] for column in self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,18 +88,8 @@ class TokenTree:
         upwards = self._upwards(node)
         return [next(upwards) for _ in range(count)][::-1]
 
-    def sees(
-        self, queries: Int[np.ndarray, " queries"], keys: Int[np.ndarray, " keys"], window: int | None = None
-    ) -> Bool[np.ndarray, "queries keys"]:
-        """Whether each query looks at each key: its ancestors and itself, as far back as the window reaches.
-
-        The one definition of the mask, by pairs of nodes: what a block-sparse kernel (FlexAttention) would be given.
-        """
-        query, key = queries[:, None], keys[None, :]
-        seen = (key <= query) & (query < self.until[key]) & ~self.hidden[key]
-        if window is not None:
-            seen &= self.positions[query] - self.positions[key] < window
-        return seen
+    def standing(self, nodes: Int[np.ndarray, " nodes"]) -> Standing:
+        return Standing(nodes, self.positions[nodes], self.until[nodes], self.hidden[nodes])
 
     def gathered(self, values: Shaped[np.ndarray, " nodes"], joined: np.ufunc) -> Shaped[np.ndarray, " nodes"]:
         """Each node's value joined (added, the least) with those of all its descendants."""
@@ -96,6 +99,15 @@ class TokenTree:
         while node >= 0:
             yield node
             node = int(self.parents[node])
+
+
+def looks_at(query: Standing, key: Standing, window: int | None = None) -> Any:
+    """Whether queries look at keys: their ancestors and themselves, as far back as the window reaches.
+
+    The one definition of the mask, for pairs of nodes side by side or broadcast.
+    """
+    seen = (key.node <= query.node) & (query.node < key.until) & ~key.hidden
+    return seen if window is None else seen & (query.position - key.position < window)
 
 
 def path_of(row: Encoded, tail: Sequence[int] = ()) -> Int[np.ndarray, "tokens 3"]:

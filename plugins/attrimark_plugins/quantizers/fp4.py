@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrimark_registry import Model, Quantizer
 
-from .four_bit import Backend, in_four_bits
+from .four_bit import Backend, Compute, in_four_bits
 
 
 class Fp4(Quantizer):
@@ -18,6 +18,7 @@ class Fp4(Quantizer):
     double_quant: bool = False
     skip: tuple[str, ...] = ()
     backend: Backend = "bitsandbytes"
+    compute: Compute = "float32"
 
     def quantize(self, model: Model) -> Model:
-        return in_four_bits(model, "fp4", self.double_quant, self.skip, self.backend)
+        return in_four_bits(model, "fp4", self.double_quant, self.skip, self.backend, self.compute)
