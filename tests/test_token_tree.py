@@ -278,9 +278,18 @@ def test_an_encoder_is_not_packed():
     assert not allows_trees(model, model.encode(Example("a", TEXTS[:1])))
 
 
-def test_wider_layers_are_given_longer_slices():
-    narrow, wide = (TinyCausal(width=width).load(LABELS, "cpu") for width in (32, 128))
-    assert slice_size(narrow) < slice_size(wide)
+def test_slices_are_long_where_beginning_one_is_dear():
+    """Wide layers have many weights to fetch; narrow ones compute many nodes in the time that a call takes."""
+    narrow, middle, wide = (slice_size(TinyCausal(width=width).load(LABELS, "cpu")) for width in (32, 128, 512))
+    assert middle < narrow
+    assert middle < wide
+
+
+def test_operations_are_those_of_the_network_within():
+    model = TinyCausal().load(LABELS, "cpu")
+    before = model.flops(5)
+    wider = model.around(TinyCausal(width=64).load(LABELS, "cpu").network)
+    assert wider.flops(5) > model.flops(5) == before
 
 
 @pytest.mark.assets

@@ -167,6 +167,7 @@ class SubsetEvaluator:
         """Fill the cache with the outputs that are missing."""
         missing: dict[Key, Encoded] = {}
         needed: list[int] = []  # the place of the first asker of each
+        trees: list[tuple[list[Encoded], ScoringTree | None]] = []  # of each asker's rows
         for place, (asker, subsets) in wanted.items():
             asked: list[Encoded] = []
             for keep in subsets:
@@ -179,15 +180,19 @@ class SubsetEvaluator:
                     missing[key] = asked[-1]
                     needed.append(place)
             if asked:
-                asker.own += self._costs(asked, [place] * len(asked), self._tree(asked))[place]
+                trees.append((asked, self._tree(asked)))
+                asker.own += self._costs(asked, [place] * len(asked), trees[-1][1])[place]
         if not missing:
             return
-        tree = self._tree(list(missing.values()))
+        rows, tree = trees[0]
+        if len(trees) > 1 or len(rows) > len(missing):
+            rows = list(missing.values())
+            tree = self._tree(rows)
         if tree:
             self._walk(tree, list(missing))
         else:
             self._by_rows(missing, lambda keys: self._forward(keys, missing))
-        for place, cost in self._costs(list(missing.values()), needed, tree).items():
+        for place, cost in self._costs(rows, needed, tree).items():
             wanted[place][0].actual += cost
 
     def _decode(self, wanted: dict[int, tuple[_Asked, Keep]]) -> None:

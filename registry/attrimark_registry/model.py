@@ -6,6 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -93,6 +94,7 @@ class Model(ABC):
         other.network = network
         other.packed = self.packed if packed is None else packed
         other._active = False
+        vars(other).pop("_operations", None)  # adapters are operations too
         return other
 
     def require_pretrained(self) -> Model:
@@ -269,12 +271,15 @@ class Model(ABC):
         Args:
             pairs: how many pairs of tokens attention compares; by default each token with each.
         """
-        weights = attention = 0
-        for block in self.blocks():
-            shapes = [logical_shape(module) for module in block.modules()]
-            weights += sum(rows * columns for rows, columns in filter(None, shapes))
-            attention += 2 * self.network.config.hidden_size
+        weights, attention = self._operations
         return 2 * (tokens * weights + (tokens**2 if pairs is None else pairs) * attention)
+
+    @cached_property
+    def _operations(self) -> tuple[int, int]:
+        """Multiply-adds of all blocks: for a token with weights, and for a pair of tokens in attention."""
+        shapes = [logical_shape(module) for block in self.blocks() for module in block.modules()]
+        weights = sum(rows * columns for rows, columns in filter(None, shapes))
+        return weights, 2 * self.network.config.hidden_size * len(self.blocks())
 
     @contextmanager
     def eager(self) -> Iterator[None]:

@@ -24,8 +24,10 @@ from .tree_mask import tree_mask
 if TYPE_CHECKING:
     from .model import Model
 
-# how many tokens' products with the weights take as long as fetching the weights: measured on CPUs, else estimated
+# what each slice costs beside its nodes, measured on CPUs, else estimated: fetching the weights takes as long as so
+# many tokens' products with them, and calling a block as long as so many operations
 TOKENS_A_FETCH = {"cpu": 40, "cuda": 500}
+OPERATIONS_A_CALL = {"cpu": 2e7, "cuda": 1e11}
 
 
 class ScoringTree:
@@ -132,12 +134,14 @@ class Walk:
 def slice_size(model: Model) -> int:
     """Nodes a slice that take the least time each, by the network's shapes.
 
-    A slice of n nodes fetches all weights once, and each of its nodes is compared with all n: a node's time goes as
-    weights · (1 + tokens a fetch / n) + attention · n.
+    A slice of n nodes calls all blocks and fetches all weights once, and each of its nodes is compared with all n: a
+    node's time goes as weights · (1 + tokens a fetch / n) + calls / n + attention · n.
     """
+    kind = model.device.type if model.device.type in TOKENS_A_FETCH else "cuda"
     weights = model.flops(1, 0)
     attention = model.flops(1, 1) - weights
-    return max(1, round((TOKENS_A_FETCH.get(model.device.type, 500) * weights / attention) ** 0.5))
+    once = TOKENS_A_FETCH[kind] * weights + OPERATIONS_A_CALL[kind] * len(model.blocks())
+    return max(1, round((once / attention) ** 0.5))
 
 
 def _recalled(cache: Any, places: np.ndarray) -> Any:

@@ -117,10 +117,14 @@ def path_of(row: Encoded, tail: Sequence[int] = ()) -> Int[np.ndarray, "tokens 3
     """
     needed = row.visible.copy()
     needed[-1] = True
-    ids = np.where(row.averaged, AVERAGED, row.ids)
-    own = np.stack([ids, row.positions, ~row.visible], axis=1)[needed]
-    positions = row.positions[-1] + 1 + np.arange(len(tail))
-    return np.concatenate([own, np.stack([np.array(tail, np.int64), positions, np.zeros(len(tail), np.int64)], axis=1)])
+    count = int(needed.sum())
+    path = np.zeros((count + len(tail), 3), np.int64)
+    for column, values in enumerate((np.where(row.averaged, AVERAGED, row.ids), row.positions, ~row.visible)):
+        path[:count, column] = values[needed]
+    if tail:
+        path[count:, 0] = tail
+        path[count:, 1] = row.positions[-1] + 1 + np.arange(len(tail))
+    return path
 
 
 def _shared(one: np.ndarray, other: np.ndarray) -> int:
