@@ -77,14 +77,16 @@ def test_a_template_without_a_word_is_the_row_without_it():
     assert len(words) == len(row.features)
 
 
-def test_the_network_of_mistrals_shape_is_in_four_bits_and_packs_its_rows():
+@pytest.mark.parametrize("compute", ["float32", "bfloat16"])
+def test_the_network_of_mistrals_shape_is_in_four_bits_and_packs_its_rows(compute):
     import subset_evaluation
 
     small = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4, "num_key_value_heads": 2}
     tokenizer = TinyCausal().load(LABELS, "cpu").tokenizer
     model = subset_evaluation.in_mistrals_shape(
-        tokenizer, LABELS, torch.device("cpu"), **small, num_hidden_layers=2, max_position_embeddings=256
+        tokenizer, LABELS, torch.device("cpu"), compute, **small, num_hidden_layers=2, max_position_embeddings=256
     )
+    assert model.precision == getattr(torch, compute)
     assert torch.get_default_dtype() == torch.float32
     assert len(model.packed) == 2 * 7 + 1  # two blocks of seven linear layers, and the output layer
     with model.active():
