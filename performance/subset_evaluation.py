@@ -11,8 +11,8 @@ of Captum, shapiq and shap is written by hand as well as we can (`peers.HandBatc
 best here.
 
 On a GPU a network of Mistral-7B's shape with random weights (which decide no time) is quantized to NF4 and measured
-too: multiplying in float32, where scores must be equal, and in bfloat16, where each way rounds otherwise. That part says
-"not run" where there is none.
+too: multiplying in float32, where scores must be equal, and in bfloat16, where each way rounds otherwise. That part
+says "not run" where there is none.
 """
 
 from __future__ import annotations

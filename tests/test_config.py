@@ -60,13 +60,13 @@ class Lora(Strategy):
 class AsItIs(Quantizer):
     name = "none"
 
-    def quantize(self, model: Any) -> Any: ...
+    def quantize(self, model: Any, device: Any = None) -> Any: ...
 
 
 class FourBits(Quantizer):
     name = "nf4"
 
-    def quantize(self, model: Any) -> Any: ...
+    def quantize(self, model: Any, device: Any = None) -> Any: ...
 
 
 class Guess(SubsetMethod):

@@ -11,10 +11,12 @@ from attrimark.matrix import Variant
 from attrimark.variants import Variants, address_of, fill
 from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.models.tiny import TinyEncoder
+from attrimark_plugins.quantizers import four_bit
 from attrimark_plugins.quantizers.nf4 import Nf4
 from attrimark_plugins.strategies.frozen import Frozen
 from attrimark_plugins.strategies.full import Full
 from attrimark_plugins.strategies.lora import Lora
+from attrimark_plugins.strategies.reworded import Reworded
 from attrimark_registry import AttrimarkError, ModelSource
 
 FAKE = Nf4(backend="fake")
@@ -66,6 +68,36 @@ def test_quantizing_trains_nothing_again(tmp_path, trained):
     for chain in [(FULL,), (FULL, FAKE), (FULL, Nf4(backend="fake", double_quant=True))]:
         variants.get(variant(*chain), [0])
     assert trained == [("full", [0])]
+
+
+@pytest.mark.parametrize(
+    ("chain", "device"),
+    [((FAKE,), "cpu"), ((Reworded(), FAKE), "cpu"), ((FAKE, LORA), "cpu"), ((FULL, FAKE), "meta"), ((), "meta")],
+    ids=lambda each: " → ".join(step.name for step in each) if isinstance(each, tuple) else each,
+)
+def test_what_is_quantized_first_is_loaded_into_the_machines_memory(chain, device, tmp_path, monkeypatch):
+    class Loaded(Exception):
+        """On which device."""
+
+    def load(self, labels, device):
+        raise Loaded(device)
+
+    monkeypatch.setattr(TinyEncoder, "load", load)
+    with pytest.raises(Loaded, match=device):
+        Variants("meta", tmp_path).get(variant(*chain), [0])
+
+
+def test_what_is_quantized_first_ends_on_the_device(tmp_path, monkeypatch):
+    layers, quantize = [], four_bit._fake
+
+    def told(layer, *options):
+        layers.append((layer.weight.device.type, quantize(layer, *options)))
+        return layers[-1][1]
+
+    monkeypatch.setattr(four_bit, "_fake", told)
+    model = Variants("meta", tmp_path).get(variant(FAKE), [0])
+    assert {weight.device.type for weight in model.network.parameters()} == {"meta"}
+    assert {(before, after.weight.device.type) for before, after in layers} == {("cpu", "meta")}  # one by one
 
 
 def test_what_can_be_trained_together_is_and_the_rest_is_trained_when_it_is_needed(tmp_path, trained):

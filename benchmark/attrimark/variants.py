@@ -53,7 +53,7 @@ class Variants:
             step = variant.chain[place]
             if isinstance(step, Quantizer):
                 advance(str(step))
-                model = step.quantize(model)
+                model = self._quantized(step, model)
             else:
                 model = self._tuned(variant, place, step, model, seeds, advance)
         return model
@@ -71,15 +71,27 @@ class Variants:
             self._shared, self._held = None, (None, {})  # free memory before loading
             advance(f"load {variant.model.name}")
             try:
-                model = variant.model.load(labels, self.device)
+                model = variant.model.load(labels, self._first_device(variant))
             except AttrimarkError as error:
                 self._missing = made_of, error
                 raise
             for step in variant.chain[:leading]:
                 if isinstance(step, Quantizer):
-                    model = step.quantize(model)
+                    model = self._quantized(step, model)
             self._shared = made_of, model
         return self._shared[1], leading
+
+    def _first_device(self, variant: Variant) -> str:
+        """Where the network is loaded: what is quantized before anything else may be too large for the device."""
+        moving = [step for step in variant.chain if isinstance(step, Quantizer) or step.trains]
+        return "cpu" if moving and isinstance(moving[0], Quantizer) else self.device
+
+    def _quantized(self, step: Quantizer, model: Model) -> Model:
+        quantized = step.quantize(model, self.device)
+        for each in (quantized, quantized.pretrained):
+            if each:
+                each.network.to(self.device)
+        return quantized
 
     def _tuned(
         self, variant: Variant, place: int, step: Strategy, model: Model, seeds: Sequence[int], advance: Advance

@@ -122,8 +122,14 @@ class Quantizer(Plugin, ABC):
     kind: ClassVar[Kind] = "quantizer"
 
     @abstractmethod
-    def quantize(self, model: Model) -> Model:
-        """A new model; `model` is left as found."""
+    def quantize(self, model: Model, device: str | None = None) -> Model:
+        """A new model; `model` is left as found.
+
+        Args:
+            device: where what is quantized goes, by default where the model is. A network that a GPU cannot hold
+                whole stands in the machine's memory; it is quantized layer by layer on the GPU, and the harness then
+                moves what is left.
+        """
 
 
 class Method(Plugin, ABC):

@@ -20,5 +20,5 @@ class Fp4(Quantizer):
     backend: Backend = "bitsandbytes"
     compute: Compute = "float32"
 
-    def quantize(self, model: Model) -> Model:
-        return in_four_bits(model, "fp4", self.double_quant, self.skip, self.backend, self.compute)
+    def quantize(self, model: Model, device: str | None = None) -> Model:
+        return in_four_bits(model, "fp4", self.double_quant, self.skip, self.backend, self.compute, device)

@@ -20,5 +20,5 @@ class Nf4(Quantizer):
     backend: Backend = "bitsandbytes"
     compute: Compute = "float32"
 
-    def quantize(self, model: Model) -> Model:
-        return in_four_bits(model, "nf4", self.double_quant, self.skip, self.backend, self.compute)
+    def quantize(self, model: Model, device: str | None = None) -> Model:
+        return in_four_bits(model, "nf4", self.double_quant, self.skip, self.backend, self.compute, device)

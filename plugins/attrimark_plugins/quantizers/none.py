@@ -10,5 +10,5 @@ class NoQuantization(Quantizer):
 
     name = "none"
 
-    def quantize(self, model: Model) -> Model:
+    def quantize(self, model: Model, device: str | None = None) -> Model:
         return model
