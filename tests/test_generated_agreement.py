@@ -11,11 +11,11 @@ from attrimark.prepare import prepare
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.metrics.generated_agreement import GeneratedAgreement
 from attrimark_plugins.metrics.rationale_parse_rate import RationaleParseRate
-from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
+from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder, TinyWriter
 from attrimark_registry import OPERATORS, Attribution, Example, Target, Unsupported, features_of
 from attrimark_registry import conformance as checks
 from attrimark_registry.conformance import play
-from attrimark_registry.greedy import greedy
+from attrimark_registry.greedy import greedy, keeps_state
 
 LABELS = ("negative", "positive")
 TEXTS = ("a wonderful film", "the plot was dull, slow and not very good", "excellent", "I liked it: really!")
@@ -88,6 +88,26 @@ def test_each_row_is_continued_as_it_is_alone(shape, cached):
         plain = [place for place, row in enumerate(rows) if not row.averaged.any()]
         texts = model.generate([rows[place] for place in plain], 7)
     assert texts == [model.tokenizer.decode(together[place], skip_special_tokens=True) for place in plain]
+
+
+@pytest.mark.parametrize("source", [TinyCausal(), TinyWriter()], ids=str)
+def test_keys_and_values_are_kept_where_the_network_takes_them_and_the_text_is_the_same(source):
+    labels = LABELS if isinstance(source, TinyCausal) else ()
+    model, forgetful = source.load(labels, "cpu"), source.load(labels, "cpu")
+    forward, passes = forgetful.network.forward, []
+    forgetful.network.forward = lambda past_key_values=None, **inputs: forward(**inputs)
+    model.network.model.layers[0].register_forward_hook(lambda layer, given, made: passes.append(given[0].shape[1]))
+    with model.active(), forgetful.active():
+        rows = [model.encode(each) for each in EXAMPLES]
+        assert keeps_state(model, rows)
+        assert not keeps_state(forgetful, rows)
+        passes.clear()
+        assert greedy(model, rows, [9] * len(rows), True) == greedy(forgetful, rows, [9] * len(rows), False)
+        assert passes == [max(map(len, rows)), *[1] * 8]
+        assert model.generate(rows, 9) == forgetful.generate(rows, 9)
+        if not labels:
+            for one, other in zip(model.decide(rows), forgetful.decide(rows), strict=True):
+                assert one.target == other.target
 
 
 def test_a_window_shorter_than_the_prompt_is_kept():

@@ -11,7 +11,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from .causal import log_probabilities
-from .encoding import Batch, Encoded
+from .encoding import Batch, Encoded, Target
+from .tree_trial import allows_trees
 
 if TYPE_CHECKING:
     from .model import Model
@@ -24,13 +25,20 @@ def limits_of(model: Model, rows: Sequence[Encoded], most: int) -> list[int]:
     return [min(most, model.longest - len(row)) for row in rows]
 
 
+def keeps_state(model: Model, rows: Sequence[Encoded]) -> bool:
+    """Whether the network continues rows from keys and values as it does from their tokens: tried on the longest."""
+    longest = max(rows, key=len)
+    # a writer that has written nothing yet is tried on any token
+    return allows_trees(model, longest if model.labels or longest.target else longest.aimed_at(Target((0,), (0,))))
+
+
 @torch.no_grad()
-def greedy(model: Model, rows: Sequence[Encoded], most: Sequence[int], cached: bool = False) -> list[list[int]]:
+def greedy(model: Model, rows: Sequence[Encoded], most: Sequence[int], cached: bool) -> list[list[int]]:
     """The most probable continuation of each row; ends before the end-of-text token.
 
     Args:
         most: how many tokens are written at most, row by row; see `limits_of`.
-        cached: keep keys and values from one token to the next; only where the network is known to take them.
+        cached: keep keys and values from one token to the next; only where the network takes them (`keeps_state`).
     """
     batch, stop = model.collate(rows), model.tokenizer.eos_token_id
     following = _with_cache(model, batch) if cached else _anew(model, batch)

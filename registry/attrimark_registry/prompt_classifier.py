@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .causal import SLOTS, Prompt, log_probabilities, split_prompt, written_out
 from .encoding import Batch, Encoded, Target
 from .errors import AttrimarkError
-from .greedy import greedy, limits_of
+from .greedy import greedy, keeps_state, limits_of
 from .model import Model
 from .reading import Reading, read_labels
 from .scoring_tree import ScoringTree
@@ -131,7 +131,7 @@ class PromptClassifier(Model):
         return read_labels(outputs, list(targets), reading)
 
     def generate(self, rows: Sequence[Encoded], most: int) -> list[str]:
-        written = greedy(self, rows, limits_of(self, rows, most))
+        written = greedy(self, rows, limits_of(self, rows, most), keeps_state(self, rows))
         return [self.tokenizer.decode(ids, skip_special_tokens=True) for ids in written]
 
     def parse(self, written: str, words: int = 5) -> str | None:

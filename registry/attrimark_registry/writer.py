@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .causal import Prompt, log_probabilities
 from .encoding import Batch, Encoded, Target
 from .errors import Unsupported
-from .greedy import greedy, limits_of
+from .greedy import greedy, keeps_state, limits_of
 from .model import How, Model
 from .reading import Reading, read_continuation
 from .scoring_tree import ScoringTree
@@ -70,7 +70,8 @@ class Writer(Model):
         """
         if how != "predicted":
             return [self._aimed(row, self._reference(row)) for row in rows]
-        written = [greedy(self, [row], limits_of(self, [row], self.most))[0] for row in rows]
+        cached = bool(rows) and keeps_state(self, rows)
+        written = [greedy(self, [row], limits_of(self, [row], self.most), cached)[0] for row in rows]
         aimed = [self._aimed(row, ids) for row, ids in zip(rows, written, strict=True)]
         # a text that ends is shorter: its end is a token too
         return [
@@ -123,7 +124,7 @@ class Writer(Model):
         return read_continuation(outputs, list(targets), reading)
 
     def generate(self, rows: Sequence[Encoded], most: int) -> list[str]:
-        written = greedy(self, rows, limits_of(self, rows, most))
+        written = greedy(self, rows, limits_of(self, rows, most), keeps_state(self, rows))
         return [self.tokenizer.decode(ids, skip_special_tokens=True) for ids in written]
 
     def _reference(self, row: Encoded) -> tuple[int, ...]:
