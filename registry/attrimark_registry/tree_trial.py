@@ -30,14 +30,13 @@ def allows_trees(model: Model, row: Encoded) -> bool:
     precision allows. Where that is little, a mask that is passed over could agree by chance: so tokens that a row does
     not see are exchanged, which must not change its outputs by more than float32 rounds.
     """
-    if model.scoring_tree([row]) is None or not takes_trees(model.network):
-        return False
     first = np.arange(len(row.features)) == 0
     rows = [row, model.remove(row, ~first, "delete"), model.remove(row, ~first, "attention")]
+    scored = model.scoring_tree(rows)
+    if scored is None or not takes_trees(model.network):
+        return False
     with torch.no_grad():
         alone = [model.outputs(model.collate([each]))[0].cpu().numpy() for each in rows]
-    scored = model.scoring_tree(rows)
-    assert scored is not None
     last = int(scored.row_of[scored.tokens.ends.argmax()])  # sees others' tokens, where there is no mask
     exchanged = _with_others_exchanged(scored, last)
     try:

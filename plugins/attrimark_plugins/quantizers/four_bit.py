@@ -52,8 +52,8 @@ def in_four_bits(
             that shares its weight with the embeddings.
         backend: "bitsandbytes" stores four bits; "fake" stores the same values in float, in plain linear layers.
         compute: the numbers that quantized layers multiply in; all else stays as it is. "float32" adds no rounding of
-            its own. In half of the bits a GPU multiplies many times as fast, and values differ from batch to batch
-            by what is rounded: on SmolLM2 log-probabilities by 0.06 in "bfloat16".
+            its own. In half of the bits, which GPUs are made for, values differ from batch to batch by what is
+            rounded.
         device: where the quantized layers go, one by one; by default where each is.
 
     Raises:
