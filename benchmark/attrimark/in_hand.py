@@ -17,6 +17,7 @@ from attrimark_registry.model import How, Model
 from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource
 from attrimark_registry.prompt_classifier import PromptClassifier
 from attrimark_registry.removal import Operator
+from attrimark_registry.self_check import self_check
 from attrimark_registry.text import Example, Granularity, Splits
 from attrimark_registry.writer import Writer
 
@@ -104,8 +105,10 @@ def evaluate(
         Cell(variant, method, seed, 0, operator, operators, "sum", chosen)
         for method in (None, *(cast(Method, _made(catalog, "method", method)) for method in methods))
     ]
+    check = self_check(ready, examples)
+    ready = ready.handled(check.handling)
     with ready.active():
-        prepared = prepare(ready, examples, target, granularity)
+        prepared = prepare(ready, examples, target, granularity, network={"check": check.plain})
         outcomes = [run_cell(cell, prepared) for cell in cells]
     records = tuple(outcome.record for outcome in outcomes)
     explained = {str(cell.method): each.attributions for cell, each in zip(cells, outcomes, strict=True) if cell.method}

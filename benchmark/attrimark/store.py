@@ -155,8 +155,9 @@ class Store:
                 json.dumps(dict(record.left_out)),
                 record.bundle,
                 json.dumps(dict(record.machine)),
+                json.dumps(dict(record.network)),
             )
-            self._database.execute("INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            self._database.execute("INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
             for metric, (status, reason) in ends.items():
                 of_metric = [measure for measure in record.measures if measure.metric == metric]
                 self._insert(record.cell, metric, status, reason, of_metric)
@@ -242,6 +243,7 @@ def _record(row: Mapping[str, Any]) -> Record:
         left_out=json.loads(row["left_out"]),
         bundle=row["bundle"],
         machine=json.loads(row["machine"]),
+        network=json.loads(row["network"]),
     )
 
 
@@ -298,7 +300,12 @@ def _records_and_measures(database: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_records_and_measures,)
+def _networks(database: sqlite3.Connection) -> None:
+    """What was found of each cell's network before it was explained."""
+    database.execute("ALTER TABLE cells ADD COLUMN network TEXT NOT NULL DEFAULT '{}'")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_records_and_measures, _networks)
 
 
 def _migrate(database: sqlite3.Connection, path: Path) -> None:

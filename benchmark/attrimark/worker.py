@@ -69,13 +69,15 @@ def run_job(job: Job, variants: Variants, store: Path, say: Say) -> None:
     def taking(step: str) -> None:
         advance(step, 0, len(job.tasks))
 
-    status, reason, model = attempt(lambda: variants.get(job.variant, job.seeds, taking))
-    if model is None:
+    status, reason, made = attempt(lambda: variants.checked(job.variant, variants.get(job.variant, job.seeds, taking)))
+    if made is None:
         for task in job.tasks:
             _tell(say, Outcome(unfinished(task.cell, status, reason)), None)
         return
+    model, check = made
+    network = {"check": check.plain}
     with model.active():
-        prepared = prepare(model, job.variant.examples, job.variant.target, job.variant.granularity, advance)
+        prepared = prepare(model, job.variant.examples, job.variant.target, job.variant.granularity, advance, network)
         for done, task in enumerate(job.tasks):
             advance(str(task.cell.method or "model"), done, len(job.tasks))
             say({"event": "started", "cell": task.cell.id})
