@@ -16,6 +16,7 @@ from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import How, Model
 from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource
 from attrimark_registry.prompt_classifier import PromptClassifier
+from attrimark_registry.reading import Head, head_of
 from attrimark_registry.removal import Operator
 from attrimark_registry.self_check import self_check
 from attrimark_registry.text import Example, Granularity, Splits
@@ -72,6 +73,7 @@ def evaluate(
     *,
     labels: Sequence[str] | None = None,
     prompt: str | None = None,
+    head: Head | None = None,
     target: How = "predicted",
     granularity: Granularity = "word",
     operator: Operator | None = None,
@@ -85,6 +87,8 @@ def evaluate(
             `prompt` and `labels` a prompt classifier, else a writer that continues the text).
         texts: strings, or `Example`s with labels and rationales.
         methods, metrics: plugin names, or plugins with options.
+        head: what a classifier's outputs are: "softmax" of labels, "sigmoid" of each label, or "scalar" scores; by
+            default as the network's configuration says.
 
     Raises:
         AttrimarkError: no texts, an unknown plugin, a network that is neither.
@@ -92,7 +96,7 @@ def evaluate(
     if not texts:
         raise AttrimarkError("evaluate needs at least one text")
     catalog = load_catalog()
-    ready = model if isinstance(model, Model) else wrap(model, tokenizer, labels, prompt)
+    ready = model if isinstance(model, Model) else wrap(model, tokenizer, labels, prompt, head)
     examples = tuple(
         each if isinstance(each, Example) else Example(str(place), (each,)) for place, each in enumerate(texts)
     )
@@ -121,7 +125,11 @@ def evaluate(
 
 
 def wrap(
-    network: nn.Module, tokenizer: PreTrainedTokenizerBase | None, labels: Sequence[str] | None, prompt: str | None
+    network: nn.Module,
+    tokenizer: PreTrainedTokenizerBase | None,
+    labels: Sequence[str] | None,
+    prompt: str | None,
+    head: Head | None = None,
 ) -> Model:
     """A transformers network as a `Model`, by its kind.
 
@@ -132,8 +140,11 @@ def wrap(
     if tokenizer is None:
         raise AttrimarkError("a network needs its tokenizer")
     if kind.endswith("ForSequenceClassification"):
-        names = cast(Mapping[int, str], network.config.id2label)  # pyright: ignore[reportAttributeAccessIssue]
-        return Classifier(network, tokenizer, labels or [names[index] for index in sorted(names)])
+        config: Any = network.config
+        names = cast(Mapping[int, str], config.id2label)
+        return Classifier(
+            network, tokenizer, labels or [names[index] for index in sorted(names)], head=head or head_of(config)
+        )
     if not kind.endswith(("ForCausalLM", "LMHeadModel")):
         raise AttrimarkError(f"{kind} is neither a sequence classifier nor a causal model: pass an attrimark Model")
     if labels and prompt:

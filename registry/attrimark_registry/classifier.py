@@ -40,7 +40,7 @@ class Classifier(Model):
         head: Head = "softmax",
     ) -> None:
         super().__init__(network, tokenizer, labels, pretrained)
-        self.head: Head = head
+        self.head = head
 
     def encode(self, example: Example, granularity: Granularity = "word") -> Encoded:
         if len(example.segments) > 2:
@@ -67,8 +67,10 @@ class Classifier(Model):
         Raises:
             Unsupported: as for every model; no label holds; several scores, of which none is a prediction.
         """
-        if how != "predicted" or self.head == "softmax" or len(self.labels) == 1:
+        if how != "predicted" or self.head == "softmax":
             return super().decide(rows, how)
+        if len(self.labels) == 1:
+            return [row.aimed_at(Target((0,))) for row in rows]
         if self.head == "scalar":
             raise Unsupported(f"the head gives several scores and no prediction: name one of {', '.join(self.labels)}")
         return [labelled for row in rows for labelled in self._holding(row)]

@@ -20,7 +20,7 @@ from .architecture import accepted, blocks_of, distinct, first_position, longest
 from .encoding import PROTECTED, Batch, Encoded, Target, collate, without_padding
 from .errors import Unsupported
 from .handling import Handling
-from .reading import Reading
+from .reading import Head, Reading
 from .removal import OPERATORS, Operator
 from .text import Example, Feature, Granularity, features_of, with_parents
 from .word_embeddings import looked_up_as, mean_embedding
@@ -57,6 +57,7 @@ class Model(ABC):
     """
 
     left_padded: ClassVar[bool]
+    head: Head = "softmax"
 
     def __init__(
         self,
@@ -186,8 +187,22 @@ class Model(ABC):
             return [row.aimed_at(Target((int(best),))) for row, best in zip(rows, self.predict(rows), strict=True)]
         return [row.aimed_at(Target((self._label_index(row, how),))) for row in rows]
 
+    def require_one_of_labels(self) -> None:
+        """Raises Unsupported where the model does not decide for one of several labels."""
+        if not self.labels:
+            raise Unsupported("this model only writes, and decides between no labels")
+        if self.head == "sigmoid":
+            raise Unsupported("this head decides each label for itself, so that none is the predicted one")
+        if self.head == "scalar":
+            raise Unsupported("this head gives a score and decides between no classes")
+
     def predict(self, rows: Sequence[Encoded], rows_a_batch: int = 16) -> list[int]:
-        """The index of the most probable label for each row."""
+        """The index of the most probable label for each row.
+
+        Raises:
+            Unsupported: the head does not decide for one of several labels.
+        """
+        self.require_one_of_labels()
         best: list[int] = []
         with torch.no_grad():
             for start in range(0, len(rows), rows_a_batch):

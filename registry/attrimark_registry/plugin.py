@@ -77,6 +77,7 @@ class ModelSource(Plugin, ABC):
     kind: ClassVar[Kind] = "model"
     assets: ClassVar[tuple[str, ...]] = ()
     trained: ClassVar[bool] = False  # True where it decides labels without fine-tuning
+    knows_labels: ClassVar[bool] = False  # True where it decides between labels of its own when it is given none
 
     @property
     def knows_pretrained(self) -> bool:

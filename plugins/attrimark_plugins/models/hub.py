@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from attrimark_registry import AttrimarkError, Classifier, Model, ModelSource, Unsupported, fetch
 from attrimark_registry.assets import Reference, file_hash
+from attrimark_registry.reading import Head, head_of
 from torch import nn
 
 if TYPE_CHECKING:
@@ -36,15 +37,20 @@ class HubClassifier(ModelSource):
         reference: `hf:owner/name@revision`, `path:directory` or `pypi:...`.
         label_map: the model's own name of each of the dataset's labels; by default the same, in any
             case.
+        head: what the outputs are: "softmax" of labels, "sigmoid" of each label, or "scalar" scores; by default as the
+            configuration says by `problem_type` and `num_labels`. Sigmoid labels and scores keep the network's order;
+            the dataset's labels need not be all of them, and a score needs none.
         base: the reference of the encoder that this one was fine-tuned from, for what compares the two (TuCo). It
             decides with the fine-tuned model's head, as it has none for these labels.
     """
 
     name = "hub-classifier"
     trained = True
+    knows_labels = True
 
     reference: str
     label_map: dict[str, str] | None = None
+    head: Head | None = None
     base: str | None = None
 
     @property
@@ -61,12 +67,17 @@ class HubClassifier(ModelSource):
         from transformers import AutoModel, AutoModelForSequenceClassification
 
         network, tokenizer = saved(AutoModelForSequenceClassification, self.reference)
-        order = self._order(network.config.id2label, labels)
-        if order != sorted(order):
-            _reorder(network, order)
-        network.config.id2label = dict(enumerate(labels))
-        network.config.label2id = {label: index for index, label in enumerate(labels)}
-        model = Classifier(network.to(device).eval(), tokenizer, labels)
+        head = self.head or head_of(network.config)
+        labels = labels or [network.config.id2label[index] for index in sorted(network.config.id2label)]
+        if head == "softmax":
+            order = self._order(network.config.id2label, labels)
+            if order != sorted(order):
+                _reorder(network, order)
+            network.config.id2label = dict(enumerate(labels))
+            network.config.label2id = {label: index for index, label in enumerate(labels)}
+        else:
+            labels = self._own_labels(network.config.id2label, labels if head == "sigmoid" else ())
+        model = Classifier(network.to(device).eval(), tokenizer, labels, head=head)
         if self.base is not None:
             encoder, words = saved(AutoModel, self.base, unread=("pooler.",))
             fine_tuned_from(model, encoder.to(device).eval(), words)
@@ -88,6 +99,24 @@ class HubClassifier(ModelSource):
                 f'label_map = {{ "{labels[0]}" = "{next(iter(outputs.values()))}", ... }}'
             )
         return [places[wanted[label]] for label in labels]
+
+
+    def _own_labels(self, outputs: Mapping[int, str], labels: Sequence[str]) -> list[str]:
+        """The network's own labels in its order, under the dataset's names.
+
+        Raises:
+            AttrimarkError: the dataset has a label that the network has not.
+        """
+        names = {(self.label_map or {}).get(label, label).casefold(): label for label in labels}
+        own = [outputs[index] for index in sorted(outputs)]
+        unknown = set(names) - {name.casefold() for name in own}
+        if unknown and len(own) > 1:
+            raise AttrimarkError(
+                f"{self.reference} decides each of {', '.join(own)} for itself, and the dataset also has "
+                f"{', '.join(names[each] for each in sorted(unknown))}: name the model's label for each, such as "
+                f'label_map = {{ "{names[min(unknown)]}" = "{own[0]}" }}'
+            )
+        return [names.get(name.casefold(), name) for name in own]
 
 
 @contextmanager
