@@ -21,6 +21,8 @@ METRIC_OPERATORS: Mapping[Operator, tuple[Operator, ...]] = {
     "delete": ("delete", "attention"),
 }
 
+OTHERS: tuple[Operator, ...] = ("mean", "pad")  # in place of those that a network does not allow
+
 Advance = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -46,8 +48,9 @@ class Prepared:
     @property
     def operators(self) -> tuple[Operator, ...]:
         """Two that the model takes: the default one, and the first other."""
-        wanted: tuple[Operator, ...] = (*METRIC_OPERATORS[self.model.default_operator], "mean", "pad")
-        return tuple(operator for operator in wanted if operator in self.model.operators)[:2]
+        wanted = METRIC_OPERATORS[self.model.default_operator] + OTHERS
+        allowed: list[Operator] = [each for each in wanted if self.model.refusal(each) is None]
+        return tuple(allowed[:2])
 
     def require(self, operator: Operator) -> None:
         """Raises Unsupported where the tokenizer lacks what the operator puts in, or the network does not allow it."""

@@ -186,6 +186,16 @@ class Store:
             self._database.execute("DELETE FROM metrics WHERE cell = ? AND metric = ?", (cell, metric))
             self._insert(cell, metric, status, reason and self.telling(reason), measures)
 
+    def rename(self, former: str, cell: str, network: Mapping[str, Any]) -> None:
+        """A cell that has another id now, with what is known of its network."""
+        with _told(self.path), self._transaction():
+            self._database.execute("PRAGMA defer_foreign_keys = ON")
+            self._database.execute(
+                "UPDATE cells SET cell = ?, network = ? WHERE cell = ?", (cell, json.dumps(dict(network)), former)
+            )
+            for table in ("metrics", "measures"):
+                self._database.execute(f"UPDATE {table} SET cell = ? WHERE cell = ?", (cell, former))
+
     def adopt(self, spooled: Path) -> str:
         """Move a finished bundle out of the spool and give its sha256; again, where that was done already.
 

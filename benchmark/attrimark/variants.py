@@ -23,6 +23,7 @@ from torch import Tensor
 
 from .bundle import SUFFIX, write_whole
 from .matrix import Variant, splits_of
+from .numerics import Asked, numerics
 
 log = logging.getLogger("attrimark.variants")
 
@@ -191,4 +192,7 @@ def address_of(variant: Variant, place: int) -> str:
         "steps": [dict(step.identity) for step in steps],
         "seed": variant.seed if seeded else None,
     }
+    # heads of our own read another state of a decoder than they did
+    trained = numerics(variant.kinds, Asked(None, (), variant.trains))
+    decides |= {"numerics": trained} if trained else {}
     return hashlib.sha256(json.dumps(decides, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
-from attrimark_registry import Example, Model, ModelMetric, Unsupported
+from attrimark_registry import Example, Model, ModelMetric
 from jaxtyping import Float
 
 from attrimark_plugins.datasets.planted import swapped

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from attrimark_registry import AttrimarkError, Classifier, Model, ModelSource, Unsupported, fetch
 from attrimark_registry.assets import Reference, file_hash
+from attrimark_registry.network_kinds import NetworkKind, kinds_of_folder
 from attrimark_registry.reading import Head, head_of
 from torch import nn
 
@@ -47,6 +48,7 @@ class HubClassifier(ModelSource):
     name = "hub-classifier"
     trained = True
     knows_labels = True
+    later = frozenset({"head"})
 
     reference: str
     label_map: dict[str, str] | None = None
@@ -84,6 +86,9 @@ class HubClassifier(ModelSource):
             model.pretrained = model.require_pretrained().around(_below_head(network, encoder))
         return model
 
+    def network_kinds(self) -> frozenset[NetworkKind] | None:
+        return kinds_of_reference(self.reference)
+
     def fingerprint(self) -> str:
         return _fingerprint(self, self.reference, self.base)
 
@@ -99,7 +104,6 @@ class HubClassifier(ModelSource):
                 f'label_map = {{ "{labels[0]}" = "{next(iter(outputs.values()))}", ... }}'
             )
         return [places[wanted[label]] for label in labels]
-
 
     def _own_labels(self, outputs: Mapping[int, str], labels: Sequence[str]) -> list[str]:
         """The network's own labels in its order, under the dataset's names.
@@ -227,6 +231,11 @@ def _reorder(network: nn.Module, order: Sequence[int]) -> None:
         after = network(**probe).logits
     if not torch.allclose(after, before[:, list(order)], atol=1e-5):
         raise AttrimarkError(f"the outputs of {type(network).__name__} cannot be put into the dataset's order")
+
+
+def kinds_of_reference(reference: str) -> frozenset[NetworkKind] | None:
+    """The kinds of the network in a folder; None of one that would have to be fetched."""
+    return kinds_of_folder(fetch(reference)) if Reference.parse(reference).scheme == "path" else None
 
 
 def _fingerprint(source: ModelSource, *references: str | None) -> str:
