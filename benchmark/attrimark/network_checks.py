@@ -6,6 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from attrimark_registry.attribution import Record
+from attrimark_registry.errors import AttrimarkError
+from attrimark_registry.plugin import SubsetMethod, SubsetMetric
+from attrimark_registry.self_check import self_check
+
+from .matrix import Cell, Variant, splits_of
 
 SHARING = {
     "padded": "rows are padded to the longest",
@@ -45,6 +50,34 @@ def largest_difference(check: Mapping[str, Any]) -> float | None:
     used = check["differences"].get(way or "")
     others = [check["differences"][name] for name in names if check["differences"].get(name) is not None]
     return used if way else min(others, default=None)
+
+
+def refusal(cell: Cell, check: Mapping[str, Any]) -> str | None:
+    """Why a cell cannot run on a network of which this was found; None where it can."""
+    if cell.method is None:
+        return None
+    removes = (cell.operator,) if cell.operator and isinstance(cell.method, SubsetMethod) else ()
+    refused = check["handling"]["refused"]
+    return next((refused[need] for need in (*sorted(cell.method.needs), *removes) if need in refused), None)
+
+
+def metric_refusals(cell: Cell, check: Mapping[str, Any]) -> dict[str, str]:
+    """Why metrics of a cell cannot be computed there, by their content hash."""
+    refused = check["handling"]["refused"]
+    reason = next((refused[each] for each in cell.operators or () if each in refused), None)
+    metrics = cell.judgements.items()
+    return {digest: reason for digest, metric in metrics if reason and isinstance(metric, SubsetMetric)}
+
+
+def tried(variant: Variant) -> tuple[Mapping[str, Any] | None, str | None]:
+    """The check of a network that loads at once and goes through no further step, else None; and why it cannot run."""
+    if variant.chain or not variant.model.loads_at_once():
+        return None, None
+    try:
+        model = variant.model.load(splits_of(variant.dataset).labels, "cpu")
+        return self_check(model, variant.examples).plain, None
+    except AttrimarkError as error:
+        return None, str(error)
 
 
 def checks_of(records: Iterable[Record]) -> dict[tuple[str, str], Mapping[str, Any]]:

@@ -108,6 +108,10 @@ class ModelSource(Plugin, ABC):
         """
         return self.fingerprint()
 
+    def loads_at_once(self) -> bool:
+        """Whether loading fetches nothing, trains nothing and reads little: then a plan tries the network."""
+        return False
+
     def weights(self) -> str | None:
         """A hash of weights that loading makes from a recipe: recorded with results, and verified. None of others."""
         return None

@@ -9,7 +9,8 @@ padding, one row at a time, …), and what then still differs is refused, for th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any
@@ -77,7 +78,7 @@ def self_check(model: Model, examples: Sequence[Example]) -> SelfCheck:
     if not rows:
         return SelfCheck(remarks=["no text is short enough to be tried"])
     _require_known_words(model, rows)
-    with model.active():
+    with model.active(), _quiet():
         return _Trial(model, rows).run()
 
 
@@ -207,6 +208,11 @@ class _Trial:
         return outputs if isinstance(model, Classifier) else outputs[:, :1]
 
     def _find_what_is_read(self) -> None:
+        network = self.model.network
+        if not isinstance(self.model, Classifier) or any(
+            getattr(each, "is_causal", False) for each in network.modules()
+        ):
+            self._refuse("attentions", "attention methods explain encoders with a head, and this network is a decoder")
         if not isinstance(self.model, Classifier):
             return
         model = self.model.handled(self.found.handling)
@@ -259,6 +265,18 @@ class _Trial:
             return compute()
         finally:
             hook.remove()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' warnings of what is only tried here."""
+    logger = logging.getLogger("transformers")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def tolerance(model: Model) -> float:

@@ -39,11 +39,13 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
     file or from stored results.
     """
     from attrimark_registry.catalog import load_catalog
+    from attrimark_registry.self_check import MOST_FORWARDS
     from tabulate import tabulate
 
     from attrimark.configuration.suites import read_suite
     from attrimark.estimate import Estimate, estimate
     from attrimark.matrix import cells_of
+    from attrimark.network_checks import checks_of, metric_refusals, refusal, tried
     from attrimark.store import Store
 
     chosen = read_suite(config, suite, load_catalog())
@@ -57,24 +59,38 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
         for redirect in () if chosen.store_text else (redirect_stdout, redirect_stderr):
             stack.enter_context(redirect(StringIO()))
         costs = [estimate(cell) for cell in cells]
+    checks: dict[tuple[str, str], Mapping[str, Any]] = dict(checks_of(records.values()))
+    failing: dict[str, str] = {}
+    for variant in dict.fromkeys(cell.variant for cell in cells):
+        key = str(variant.model), variant.chain_name
+        if key not in checks and str(variant.model) not in failing:
+            check, reason = tried(variant)
+            checks |= {key: check} if check else {}
+            failing |= {str(variant.model): reason} if reason else {}
     rows = []
     for cell, expected in zip(cells, costs, strict=True):
         record = records.get(cell.id)
-        refused = {} if cell.problem else {str(cell.judgements[each]): why for each, why in cell.refusals.items()}
+        check = checks.get((str(cell.variant.model), cell.variant.chain_name), {"handling": {"refused": {}}})
+        problem = cell.problem or refusal(cell, check)
+        refusals = {} if problem else {**metric_refusals(cell, check), **cell.refusals}
+        refused = {str(cell.judgements[each]): why for each, why in refusals.items()}
+        fails = failing.get(str(cell.variant.model))
+        status = "unsupported" if problem else "will fail" if fails else "to run"
         rows.append(
             {
                 "variant": str(cell.variant),
                 "method": str(cell.method or "(the model alone)"),
                 "replicate": cell.replicate,
-                "status": record.status if record else "unsupported" if cell.problem else "to run",
-                "reason": (record.reason if record else cell.problem) or "",
+                "status": record.status if record else status,
+                "reason": (record.reason if record else problem or fails) or "",
                 "refused": refused,
                 "passes": expected.passes,
                 "tokens": expected.tokens,
                 "cell": cell.id[:12],
             }
         )
-    left = [row for row in rows if row["status"] in ("to run", "failed")]
+    left = [row for row in rows if row["status"] in ("to run", "failed", "will fail")]
+    checked = dict.fromkeys((str(cell.variant.model), cell.variant.chain_name) for cell in cells)
     total = sum((Estimate(row["passes"], row["tokens"]) for row in left), Estimate())
     seen = _needed(detect, chosen, cells, records, recorded, store) if detect else []
     if as_json:
@@ -82,6 +98,10 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
         summary: dict[str, Any] = {
             "replication": repeated,
             "cells": rows,
+            "checks": [
+                {"model": model, "chain": chain, "check": checks.get((model, chain)), "forwards": MOST_FORWARDS}
+                for model, chain in checked
+            ],
             "to_run": len(left),
             "passes": total.passes,
             "tokens": total.tokens,
@@ -90,12 +110,14 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
             summary["detect"] = {"drop": detect, "metrics": [asdict(each) for each in seen]}
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
         return
+    names = {str(cell.variant): (str(cell.variant.model), cell.variant.chain_name) for cell in cells}
     texts = {str(cell.variant): texts_of(cell.variant) for cell in cells}
     for line in chosen.replication.says if chosen.replication else ():
         click.echo(line)
     for variant in dict.fromkeys(row["variant"] for row in rows):
         click.echo(variant)
         click.echo(texts[variant])
+        click.echo(_checked(checks.get(names[variant])))
         mine = [row for row in rows if row["variant"] == variant]
         shown = [{name: row[name] for name in ("method", "status", "passes", "tokens", "reason")} for row in mine]
         click.echo(tabulate(shown, headers="keys", tablefmt="plain", intfmt=","))
@@ -110,6 +132,17 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
     if detect:
         click.echo()
         click.echo("\n".join(_told(detect, seen, chosen)))
+
+
+def _checked(check: Mapping[str, Any] | None) -> str:
+    """What is known of a variant's network, or what finding out will take."""
+    from attrimark_registry.self_check import MOST_FORWARDS
+
+    from attrimark.network_checks import called
+
+    if check is None:
+        return f"its network is tried first, by at most {MOST_FORWARDS} forwards, once for all seeds"
+    return f"its network was tried: {called(check['handling'])}"
 
 
 def _by_reason(refused: Mapping[str, str]) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
     from transformers.modeling_outputs import SequenceClassifierOutput
 
-Pooling = Literal["first", "mean"]
+Pooling = Literal["first", "mean", "last"]
 
 
 class Head(nn.Module):
@@ -40,7 +40,7 @@ class Head(nn.Module):
 
 
 class EncoderWithHead(nn.Module):
-    """Logits from the last hidden state of the first token, or from its mean over the tokens attended to.
+    """Logits from the last hidden state of the first token or, among the tokens attended to, of the last or the mean.
 
     The encoder's own pooler, where it has one, is left out.
     """
@@ -83,7 +83,10 @@ class EncoderWithHead(nn.Module):
         if self.pooling == "first":
             return states[:, 0]
         if attention_mask is None:
-            return states.mean(1)
+            return states[:, -1] if self.pooling == "last" else states.mean(1)
+        if self.pooling == "last":
+            places = torch.arange(states.shape[1], device=states.device)
+            return states[torch.arange(len(states)), (attention_mask * places).argmax(-1)]
         weights = attention_mask.unsqueeze(-1).to(states.dtype)
         return (states * weights).sum(1) / weights.sum(1)
 

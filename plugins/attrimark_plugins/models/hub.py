@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Model)
 
+SMALL = 2**30  # bytes
+
 SENTIMENT_PROMPT = (  # Videneeva, section VI-C, as printed
     "Classify the following sentence as either positive or negative: {text}. "
     "Reply only 'positive' or 'negative'. The sentence is"
@@ -88,6 +90,9 @@ class HubClassifier(ModelSource):
 
     def network_kinds(self) -> frozenset[NetworkKind] | None:
         return kinds_of_reference(self.reference)
+
+    def loads_at_once(self) -> bool:
+        return is_small(self.reference)
 
     def fingerprint(self) -> str:
         return _fingerprint(self, self.reference, self.base)
@@ -236,6 +241,13 @@ def _reorder(network: nn.Module, order: Sequence[int]) -> None:
 def kinds_of_reference(reference: str) -> frozenset[NetworkKind] | None:
     """The kinds of the network in a folder; None of one that would have to be fetched."""
     return kinds_of_folder(fetch(reference)) if Reference.parse(reference).scheme == "path" else None
+
+
+def is_small(reference: str) -> bool:
+    """Whether it is a folder whose weights are read in seconds."""
+    if Reference.parse(reference).scheme != "path":
+        return False
+    return sum(file.stat().st_size for file in fetch(reference).glob("*.safetensors")) <= SMALL
 
 
 def _fingerprint(source: ModelSource, *references: str | None) -> str:

@@ -8,7 +8,7 @@ from attrimark_registry import ModelSource, PromptClassifier
 from attrimark_registry.network_kinds import NetworkKind
 from attrimark_registry.prompt_classifier import Scored
 
-from .hub import SENTIMENT_PROMPT, _fingerprint, kinds_of_reference
+from .hub import SENTIMENT_PROMPT, _fingerprint, is_small, kinds_of_reference
 from .saved_causal import Dtype, prompt_classifier
 
 
@@ -64,6 +64,9 @@ class HubCausal(ModelSource):
 
     def network_kinds(self) -> frozenset[NetworkKind] | None:
         return kinds_of_reference(self.reference)
+
+    def loads_at_once(self) -> bool:
+        return is_small(self.reference)
 
     def fingerprint(self) -> str:
         return _fingerprint(self, self.reference, self.base)

@@ -8,7 +8,7 @@ from attrimark_registry import ModelSource, Writer
 from attrimark_registry.network_kinds import NetworkKind
 from pydantic import Field
 
-from .hub import _fingerprint, kinds_of_reference
+from .hub import _fingerprint, is_small, kinds_of_reference
 from .saved_causal import Dtype, beside, loaded
 
 RULE_PROMPT = "Write the rule that a computer can check for this clause of a building code.\nClause: {text}\nRule:\n"
@@ -55,6 +55,9 @@ class HubWriter(ModelSource):
 
     def network_kinds(self) -> frozenset[NetworkKind] | None:
         return kinds_of_reference(self.reference)
+
+    def loads_at_once(self) -> bool:
+        return is_small(self.reference)
 
     def fingerprint(self) -> str:
         return _fingerprint(self, self.reference, self.base)

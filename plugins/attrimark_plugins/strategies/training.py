@@ -125,9 +125,20 @@ def classifier_with_head(model: Model, strategy: str) -> tuple[Classifier, Encod
             "give it an EncoderWithHead, or one of transformers' sequence classifiers"
         )
     with seeded(0, model.device):  # a head's place only: each seed draws its own
-        network: Any = EncoderWithHead(encoder, len(model.labels)).to(model.device)
+        pooling = "last" if _is_causal(encoder, model.device) else "first"
+        network: Any = EncoderWithHead(encoder, len(model.labels), pooling).to(model.device)
     network.is_loaded_in_4bit = getattr(model.network, "is_loaded_in_4bit", False)
     return model, network
+
+
+@torch.no_grad()
+def _is_causal(encoder: Any, device: torch.device) -> bool:
+    """Whether the first token's last state does not depend on what follows, so that no head could learn from it."""
+    training = encoder.training
+    encoder.eval()
+    states = encoder(input_ids=torch.tensor([[1, 2, 3], [1, 3, 2]], device=device)).last_hidden_state
+    encoder.train(training)
+    return bool(torch.allclose(states[0, 0], states[1, 0], rtol=1e-4, atol=1e-6))
 
 
 def to_train(model: Model, strategy: str) -> nn.Module:
