@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from attrimark_registry.attribution import Attribution, Record
@@ -14,7 +14,7 @@ from attrimark_registry.catalog import Catalog, load_catalog
 from attrimark_registry.classifier import Classifier
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import How, Model
-from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource
+from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource, Plugin
 from attrimark_registry.prompt_classifier import PromptClassifier
 from attrimark_registry.reading import Head, head_of
 from attrimark_registry.removal import Operator
@@ -27,6 +27,7 @@ from attrimark.leaderboards.board import Leaderboard
 from attrimark.leaderboards.leaderboard import leaderboards
 from attrimark.leaderboards.tables import sheet_of
 
+from .given_texts import examples_of
 from .matrix import Cell, Variant
 from .outcome import run_cell
 from .prepare import prepare
@@ -46,7 +47,7 @@ class Evaluation:
 
     Attributes:
         attributions: by the method's display name, in the order of the texts.
-        left_out: texts that could not be explained, with the reason.
+        left_out: by id (a text's position), why a text was left out: nothing in it, or too long for the model.
     """
 
     boards: tuple[Leaderboard, ...]
@@ -67,11 +68,11 @@ class Evaluation:
 def evaluate(
     model: Model | nn.Module,
     tokenizer: PreTrainedTokenizerBase | None = None,
-    texts: Sequence[str | Example] = (),
-    methods: Sequence[str | Method] = METHODS,
-    metrics: Sequence[str | Metric] = METRICS,
+    texts: str | Example | Iterable[Any] = (),
+    methods: str | Method | Iterable[str | Method] = METHODS,
+    metrics: str | Metric | Iterable[str | Metric] = METRICS,
     *,
-    labels: Sequence[str] | None = None,
+    labels: Iterable[str] | None = None,
     prompt: str | None = None,
     head: Head | None = None,
     target: How = "predicted",
@@ -85,34 +86,33 @@ def evaluate(
     Args:
         model: an attrimark `Model`, or a transformers network: a sequence classifier, or a causal model (with
             `prompt` and `labels` a prompt classifier, else a writer that continues the text).
-        texts: strings, or `Example`s with labels and rationales.
+        texts: one string, or any iterable (a list, a generator, an array, a column of a table) of strings, of pairs of
+            strings, or of `Example`s with labels and rationales. What is missing or empty is left out.
         methods, metrics: plugin names, or plugins with options.
         head: what a classifier's outputs are: "softmax" of labels, "sigmoid" of each label, or "scalar" scores; by
             default as the network's configuration says.
 
     Raises:
-        AttrimarkError: no texts, an unknown plugin, a network that is neither.
+        AttrimarkError: no texts, something that is not a text, an unknown plugin, a network that is neither.
     """
-    if not texts:
-        raise AttrimarkError("evaluate needs at least one text")
+    examples, nothing = examples_of(texts)
     catalog = load_catalog()
-    ready = model if isinstance(model, Model) else wrap(model, tokenizer, labels, prompt, head)
-    examples = tuple(
-        each if isinstance(each, Example) else Example(str(place), (each,)) for place, each in enumerate(texts)
-    )
+    names = None if labels is None else list(map(str, _each(labels)))
+    ready = model if isinstance(model, Model) else wrap(model, tokenizer, names, prompt, head)
     given = _Given(network=type(ready.network).__name__, fine_tuned=ready.pretrained is not None)
     variant = Variant(
         _InHand(texts=examples, labels=ready.labels), given, (), 0, granularity, target, len(examples), None
     )
-    chosen = tuple(cast(Metric, _made(catalog, "metric", metric)) for metric in metrics)
+    chosen = tuple(cast(Metric, _made(catalog, "metric", metric)) for metric in _each(metrics))
     cells = [
         Cell(variant, method, seed, 0, operator, operators, "sum", chosen)
-        for method in (None, *(cast(Method, _made(catalog, "method", method)) for method in methods))
+        for method in (None, *(cast(Method, _made(catalog, "method", method)) for method in _each(methods)))
     ]
     check = self_check(ready, examples)
     ready = ready.handled(check.handling)
     with ready.active():
         prepared = prepare(ready, examples, target, granularity, network={"check": check.plain})
+        prepared = replace(prepared, left_out={**nothing, **prepared.left_out})
         outcomes = [run_cell(cell, prepared) for cell in cells]
     records = tuple(outcome.record for outcome in outcomes)
     explained = {str(cell.method): each.attributions for cell, each in zip(cells, outcomes, strict=True) if cell.method}
@@ -141,10 +141,9 @@ def wrap(
         raise AttrimarkError("a network needs its tokenizer")
     if kind.endswith("ForSequenceClassification"):
         config: Any = network.config
-        names = cast(Mapping[int, str], config.id2label)
-        return Classifier(
-            network, tokenizer, labels or [names[index] for index in sorted(names)], head=head or head_of(config)
-        )
+        own = cast(Mapping[int, str], config.id2label)
+        names = labels or [own[index] for index in sorted(own)]
+        return Classifier(network, tokenizer, names, head=head or head_of(config))
     if not kind.endswith(("ForCausalLM", "LMHeadModel")):
         raise AttrimarkError(f"{kind} is neither a sequence classifier nor a causal model: pass an attrimark Model")
     if labels and prompt:
@@ -152,6 +151,11 @@ def wrap(
     if labels or (prompt and "{text}" not in prompt):
         raise AttrimarkError("a prompt classifier needs labels and a prompt with {text} in it")
     return Writer(network, tokenizer, prompt or "{text}")
+
+
+def _each(given: Any) -> Iterable[Any]:
+    """The items of what was passed; one name or one plugin is an item of its own."""
+    return [given] if isinstance(given, str | Plugin) else given
 
 
 def _made(catalog: Catalog, kind: Any, plugin: str | Method | Metric) -> Any:
