@@ -1,4 +1,6 @@
-"""`attrimark.evaluate` with texts in whatever holds them."""
+"""`attrimark.evaluate` with texts and labels in whatever holds them."""
+
+from itertools import permutations
 
 import attrimark
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from attrimark.given_texts import examples_of
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_registry import AttrimarkError, Example
+from attrimark_registry.output_names import output_names
 
 from tests.references import networks
 
@@ -129,3 +132,45 @@ def test_evaluate_explains_one_string_and_pairs():
     pairs = attrimark.evaluate(networks.bert(), texts=PAIRS, methods=["leave-one-out"], metrics=[])
     assert [each.example.segments for each in pairs.attributions["leave-one-out"]] == PAIRS
     assert [feature.segment for feature in pairs.attributions["leave-one-out"][0].features] == [0, 0, 0, 1, 1, 1]
+
+
+# Labels
+
+
+@pytest.mark.parametrize("labels", [None, *permutations(["NEGATIVE", "positive", "Neutral"])])
+def test_outputs_keep_their_own_names_in_whatever_order_labels_are_named(labels):
+    assert output_names({1: "positive", 0: "negative", 2: "neutral"}, labels) == ["negative", "positive", "neutral"]
+
+
+def test_outputs_that_were_never_named_take_the_names_given():
+    own = {0: "LABEL_0", 1: "LABEL_1"}
+    assert output_names(own) == output_names(own, ["LABEL_1", "LABEL_0"]) == ["LABEL_0", "LABEL_1"]
+    assert output_names(own, ["negative", "positive"]) == ["negative", "positive"]
+
+
+@pytest.mark.parametrize("labels", [[], ["dull"], ["dull", "dull"], ["a", "b", "c"]])
+def test_outputs_without_names_need_one_each(labels):
+    with pytest.raises(AttrimarkError, match=r"LABEL_0, LABEL_1.*name 2 different ones"):
+        output_names({0: "LABEL_0", 1: "LABEL_1"}, labels)
+
+
+@pytest.mark.parametrize("labels", [["good", "bad"], ["positive"], ["positive", "positive"], ["positive", "bad"]])
+def test_labels_that_are_not_the_networks_are_refused_with_its_own(labels):
+    with pytest.raises(AttrimarkError, match="the network has negative, positive, and not"):
+        output_names({0: "negative", 1: "positive"}, labels)
+
+
+def test_evaluate_explains_the_same_label_in_whatever_order_labels_are_named():
+    model = networks.bert()
+    model.network.config.id2label = {0: "NEGATIVE", 1: "POSITIVE"}
+
+    def explained(labels):
+        found = attrimark.evaluate(model.network, model.tokenizer, TEXTS, ["leave-one-out"], [], labels=labels)
+        return [(each.explained, each.scores.tolist()) for each in found.attributions["leave-one-out"]]
+
+    plain = explained(None)
+    assert {label for label, _ in plain} <= {"NEGATIVE", "POSITIVE"}
+    for labels in (["positive", "negative"], np.array(["negative", "positive"]), pd.Series(["positive", "negative"])):
+        assert explained(labels) == plain
+    with pytest.raises(AttrimarkError, match="has NEGATIVE, POSITIVE, and not bad, good"):
+        explained(["bad", "good"])

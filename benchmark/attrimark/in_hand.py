@@ -14,6 +14,7 @@ from attrimark_registry.catalog import Catalog, load_catalog
 from attrimark_registry.classifier import Classifier
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import How, Model
+from attrimark_registry.output_names import output_names
 from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource, Plugin
 from attrimark_registry.prompt_classifier import PromptClassifier
 from attrimark_registry.reading import Head, head_of
@@ -91,9 +92,12 @@ def evaluate(
         methods, metrics: plugin names, or plugins with options.
         head: what a classifier's outputs are: "softmax" of labels, "sigmoid" of each label, or "scalar" scores; by
             default as the network's configuration says.
+        labels: of a sequence classifier, the names of its outputs, in any order and case; where it has none of its own
+            (LABEL_0, LABEL_1, …), names for them, in order. Of a causal model, the answers to choose from.
 
     Raises:
-        AttrimarkError: no texts, something that is not a text, an unknown plugin, a network that is neither.
+        AttrimarkError: no texts, something that is not a text, labels that are not the network's, an unknown plugin,
+            a network that is neither.
     """
     examples, nothing = examples_of(texts)
     catalog = load_catalog()
@@ -142,8 +146,7 @@ def wrap(
     if kind.endswith("ForSequenceClassification"):
         config: Any = network.config
         own = cast(Mapping[int, str], config.id2label)
-        names = labels or [own[index] for index in sorted(own)]
-        return Classifier(network, tokenizer, names, head=head or head_of(config))
+        return Classifier(network, tokenizer, output_names(own, labels), head=head or head_of(config))
     if not kind.endswith(("ForCausalLM", "LMHeadModel")):
         raise AttrimarkError(f"{kind} is neither a sequence classifier nor a causal model: pass an attrimark Model")
     if labels and prompt:
