@@ -18,6 +18,7 @@ from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource
 from attrimark_registry.prompt_classifier import PromptClassifier
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Example, Granularity, Splits
+from attrimark_registry.vocabulary import require_vocabulary
 from attrimark_registry.writer import Writer
 
 from attrimark.display.sheet_forms import as_html, rendered
@@ -128,6 +129,7 @@ def wrap(
     kind = type(network).__name__
     if tokenizer is None:
         raise AttrimarkError("a network needs its tokenizer")
+    require_vocabulary(tokenizer, network)
     if kind.endswith("ForSequenceClassification"):
         names = cast(Mapping[int, str], network.config.id2label)  # pyright: ignore[reportAttributeAccessIssue]
         return Classifier(network, tokenizer, labels or [names[index] for index in sorted(names)])
