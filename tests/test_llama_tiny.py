@@ -44,7 +44,7 @@ def test_its_weights_depend_on_what_it_was_pretrained_with_and_nothing_else():
     one, same = source.load(LABELS, "cpu"), source.model_copy(update={"prompt": "So: {text}"}).load(LABELS, "cpu")
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(value, weights(same)[name]) for name, value in weights(one).items())
-    assert source._pretrained() == source.model_copy(update={"prompt": "So: {text}"})._pretrained()
+    assert source.folder() == source.model_copy(update={"prompt": "So: {text}"}).folder()
     other = LlamaTiny(**SMALL, seed=1)
     assert source.fingerprint() == LlamaTiny(**SMALL).fingerprint() != other.fingerprint()
     assert not torch.equal(*(each.load(LABELS, "cpu").network.lm_head.weight for each in (source, other)))

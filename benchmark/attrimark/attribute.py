@@ -256,11 +256,11 @@ def as_array(values: Tensor | ArrayLike) -> np.ndarray:
 
 def _batches(prepared: Prepared) -> Iterator[list[int]]:
     """Places of rows of similar length, as many as the evaluator's token budget allows."""
-    order = sorted(range(len(prepared.rows)), key=lambda place: len(prepared.rows[place]), reverse=True)
-    while order:
-        count = max(1, prepared.evaluator.tokens // len(prepared.rows[order[0]]))
-        yield order[:count]
-        order = order[count:]
+    for order in prepared.model.sharing(prepared.rows):
+        while order:
+            count = max(1, prepared.evaluator.tokens // len(prepared.rows[order[0]]))
+            yield order[:count]
+            order = order[count:]
 
 
 def _attribution(model: Model, row: Encoded, scores: np.ndarray, diagnostics: Mapping[str, object]) -> Attribution:

@@ -16,7 +16,9 @@ from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import How, Model
 from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource
 from attrimark_registry.prompt_classifier import PromptClassifier
+from attrimark_registry.reading import Head, head_of
 from attrimark_registry.removal import Operator
+from attrimark_registry.self_check import self_check
 from attrimark_registry.text import Example, Granularity, Splits
 from attrimark_registry.vocabulary import require_vocabulary
 from attrimark_registry.writer import Writer
@@ -72,6 +74,7 @@ def evaluate(
     *,
     labels: Sequence[str] | None = None,
     prompt: str | None = None,
+    head: Head | None = None,
     target: How = "predicted",
     granularity: Granularity = "word",
     operator: Operator | None = None,
@@ -85,6 +88,8 @@ def evaluate(
             `prompt` and `labels` a prompt classifier, else a writer that continues the text).
         texts: strings, or `Example`s with labels and rationales.
         methods, metrics: plugin names, or plugins with options.
+        head: what a classifier's outputs are: "softmax" of labels, "sigmoid" of each label, or "scalar" scores; by
+            default as the network's configuration says.
 
     Raises:
         AttrimarkError: no texts, an unknown plugin, a network that is neither.
@@ -92,7 +97,7 @@ def evaluate(
     if not texts:
         raise AttrimarkError("evaluate needs at least one text")
     catalog = load_catalog()
-    ready = model if isinstance(model, Model) else wrap(model, tokenizer, labels, prompt)
+    ready = model if isinstance(model, Model) else wrap(model, tokenizer, labels, prompt, head)
     examples = tuple(
         each if isinstance(each, Example) else Example(str(place), (each,)) for place, each in enumerate(texts)
     )
@@ -105,8 +110,10 @@ def evaluate(
         Cell(variant, method, seed, 0, operator, operators, "sum", chosen)
         for method in (None, *(cast(Method, _made(catalog, "method", method)) for method in methods))
     ]
+    check = self_check(ready, examples)
+    ready = ready.handled(check.handling)
     with ready.active():
-        prepared = prepare(ready, examples, target, granularity)
+        prepared = prepare(ready, examples, target, granularity, network={"check": check.plain})
         outcomes = [run_cell(cell, prepared) for cell in cells]
     records = tuple(outcome.record for outcome in outcomes)
     explained = {str(cell.method): each.attributions for cell, each in zip(cells, outcomes, strict=True) if cell.method}
@@ -119,7 +126,11 @@ def evaluate(
 
 
 def wrap(
-    network: nn.Module, tokenizer: PreTrainedTokenizerBase | None, labels: Sequence[str] | None, prompt: str | None
+    network: nn.Module,
+    tokenizer: PreTrainedTokenizerBase | None,
+    labels: Sequence[str] | None,
+    prompt: str | None,
+    head: Head | None = None,
 ) -> Model:
     """A transformers network as a `Model`, by its kind.
 
@@ -131,8 +142,11 @@ def wrap(
         raise AttrimarkError("a network needs its tokenizer")
     require_vocabulary(tokenizer, network)
     if kind.endswith("ForSequenceClassification"):
-        names = cast(Mapping[int, str], network.config.id2label)  # pyright: ignore[reportAttributeAccessIssue]
-        return Classifier(network, tokenizer, labels or [names[index] for index in sorted(names)])
+        config: Any = network.config
+        names = cast(Mapping[int, str], config.id2label)
+        return Classifier(
+            network, tokenizer, labels or [names[index] for index in sorted(names)], head=head or head_of(config)
+        )
     if not kind.endswith(("ForCausalLM", "LMHeadModel")):
         raise AttrimarkError(f"{kind} is neither a sequence classifier nor a causal model: pass an attrimark Model")
     if labels and prompt:

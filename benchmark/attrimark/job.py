@@ -33,6 +33,7 @@ class Job:
     variant: Variant
     seeds: tuple[int, ...]
     tasks: tuple[Task, ...]
+    weights: str | None = None  # the hash of those that stored results were computed from, where a recipe makes them
 
 
 def to_json(job: Job) -> str:
@@ -47,6 +48,7 @@ def to_json(job: Job) -> str:
                 **{name: getattr(variant, name) for name in ("seed", "granularity", "target", "explain", "train")},
             },
             "seeds": job.seeds,
+            "weights": job.weights,
             "tasks": [_task(task) for task in job.tasks],
         }
     )
@@ -65,7 +67,7 @@ def from_json(line: str, catalog: Catalog) -> Job:
         }
     )
     tasks = tuple(_task_of(task, variant, catalog) for task in data["tasks"])
-    return Job(variant, tuple(data["seeds"]), tasks)
+    return Job(variant, tuple(data["seeds"]), tasks, data["weights"])
 
 
 def _task(task: Task) -> Spec:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import NO_PRETRAINED, How
+from attrimark_registry.network_kinds import NetworkKind
 from attrimark_registry.plugin import (
     Dataset,
     Method,
@@ -21,6 +22,7 @@ from attrimark_registry.plugin import (
     PopulationMetric,
     Quantizer,
     Strategy,
+    SubsetMethod,
     SubsetMetric,
 )
 from attrimark_registry.removal import Operator
@@ -28,6 +30,7 @@ from attrimark_registry.text import Example, Granularity, Splits
 
 from attrimark.multiverse.choices import Choices
 
+from .numerics import Asked, numerics
 from .suite import Matrix, Pooling, Suite
 
 Chain = tuple[Strategy | Quantizer, ...]
@@ -76,12 +79,26 @@ class Variant:
     @cached_property
     def parts(self) -> Mapping[str, Any]:
         """Everything that decides this variant's numbers, as plain data."""
+        return self._parts(self.model.fingerprint())
+
+    @cached_property
+    def former_parts(self) -> Mapping[str, Any] | None:
+        """The same as an earlier version named them; None where that cannot be known."""
+        fingerprint = self.model.former_fingerprint()
+        return None if fingerprint is None else self._parts(fingerprint)
+
+    @cached_property
+    def kinds(self) -> frozenset[NetworkKind] | None:
+        """What kinds that need care the network is of; None where that is not known."""
+        return self.model.network_kinds()
+
+    def _parts(self, weights: str) -> Mapping[str, Any]:
         seeded = any(isinstance(step, Strategy) and step.seeded for step in self.chain)
         return {
             "dataset": dict(self.dataset.identity) | {"texts": _digest_of_texts(self.examples)},
             "training": _digest_of_texts(self.training),
             "labels": list(splits_of(self.dataset).labels),
-            "model": dict(self.model.identity) | {"weights": self.model.fingerprint()},
+            "model": dict(self.model.identity) | {"weights": weights},
             "chain": [dict(step.identity) for step in self.chain],
             "seed": self.seed if seeded else None,
             "granularity": self.granularity,
@@ -118,17 +135,32 @@ class Cell:
     @cached_property
     def id(self) -> str:
         """A content hash: equal numbers, equal id."""
+        return self._id(self.variant.parts, self.numerics)
+
+    @cached_property
+    def former_id(self) -> str | None:
+        """The id that an earlier version gave it; None where that cannot be known."""
+        parts = self.variant.former_parts
+        return None if parts is None else self._id(parts, [])
+
+    @cached_property
+    def numerics(self) -> list[str]:
+        """The versions of the harness's numbers that it depends on, where they are not the first."""
+        removes = (self.operator,) if self.operator and isinstance(self.method, SubsetMethod) else ()
+        return numerics(self.variant.kinds, Asked(self.method, removes, self.variant.trains))
+
+    def _id(self, parts: Mapping[str, Any], numerics: Sequence[str]) -> str:
         method = self.method and dict(self.method.identity)
         own = [method, self.suite_seed, self.replicate, self.operator, self.pooling, self.isolate]
         own += ["each token"] if self.each_token else []
-        return _digest([dict(self.variant.parts), own if method else None])
+        return _digest([dict(parts), own if method else None, *([numerics] if numerics else [])])
 
     @cached_property
     def judgements(self) -> Mapping[str, Metric]:
         """The metrics that apply (of the model for the model alone, the others for explanations), by content hash.
 
         The operators that a metric removes features with are part of the hash where the suite names them, so that
-        naming others asks for new numbers.
+        naming others asks for new numbers; so are the versions of the harness's numbers that they depend on.
         """
         mine = [
             metric
@@ -137,8 +169,13 @@ class Cell:
             if not isinstance(metric, PopulationMetric) and isinstance(metric, ModelMetric) == (self.method is None)
         ]
         named = self.operators
+        versions = [] if self.variant.kinds is None else numerics(self.variant.kinds, Asked(None, named))
+        others = [each for each in versions if each not in self.numerics]
+        removing = [*([named] if named else []), *([others] if others else [])]
         return {
-            _digest([metric.digest, named]) if named and isinstance(metric, SubsetMetric) else metric.digest: metric
+            _digest([metric.digest, *removing])
+            if removing and isinstance(metric, SubsetMetric)
+            else metric.digest: metric
             for metric in mine
         }
 

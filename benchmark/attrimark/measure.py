@@ -56,8 +56,10 @@ def measure_model(prepared: Prepared, metric: ModelMetric, splits: Splits) -> li
 
 def judged_rows(prepared: Prepared, target: How, attributions: Sequence[Attribution]) -> dict[str, Encoded]:
     """The rows by the example's id, aimed at what a metric with that target looks at."""
-    # between labels there is a decision to look at, whatever was explained; a text is judged for itself
-    how = target if prepared.model.labels else prepared.target
+    # between labels there is a decision to look at, whatever was explained; a text, a score and a label that is decided
+    # for itself are judged for themselves
+    between = prepared.model.labels and prepared.model.head == "softmax"
+    how = target if between else prepared.target
     rows = {row.example.id: row for row in prepared.rows_for(how)}
     if how == prepared.target:
         # as it was stored: another machine may write another text

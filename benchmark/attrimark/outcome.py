@@ -6,7 +6,7 @@ import logging
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attrimark_registry.attribution import Attribution, Cost, Measure, Record, Status
 from attrimark_registry.errors import AttrimarkError, Unsupported
@@ -57,7 +57,7 @@ def run_cell(
     if known is None:
         status, reason, made = attempt(lambda: _attribute(cell, prepared))
         if made is None:
-            return Outcome(unfinished(cell, status, reason, prepared.left_out))
+            return Outcome(unfinished(cell, status, reason, prepared.left_out, prepared.network))
         known, left_out = made.explained, made.left_out
     else:
         explained = {each.example.id for each in known}
@@ -70,9 +70,17 @@ def run_cell(
     return Outcome(replace(record, metric_status=told), tuple(known), outputs)
 
 
-def unfinished(cell: Cell, status: Status, reason: str | None, left_out: Mapping[str, str] | None = None) -> Record:
+def unfinished(
+    cell: Cell,
+    status: Status,
+    reason: str | None,
+    left_out: Mapping[str, str] | None = None,
+    network: Mapping[str, Any] | None = None,
+) -> Record:
     """The record of a cell that has no numbers, with the reason."""
-    return Record(cell.id, cell.specs, status, reason, left_out=left_out or {}, machine=machine())
+    return Record(
+        cell.id, cell.specs, status, reason, left_out=left_out or {}, machine=machine(), network=network or {}
+    )
 
 
 def attempt(verb: Callable[[], Result]) -> tuple[Status, str | None, Result | None]:
@@ -124,6 +132,7 @@ def _judged(
         actual=sum((each.actual for each in attributions), Cost()),
         left_out=left_out,
         machine=machine(),
+        network=prepared.network,
         measures=tuple(measures),
         metric_status=statuses,
     )

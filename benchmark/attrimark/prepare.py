@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from attrimark_registry.encoding import Encoded
 from attrimark_registry.errors import AttrimarkError, Unsupported
@@ -20,6 +21,8 @@ METRIC_OPERATORS: Mapping[Operator, tuple[Operator, ...]] = {
     "delete": ("delete", "attention"),
 }
 
+OTHERS: tuple[Operator, ...] = ("mean", "pad")  # in place of those that a network does not allow
+
 Advance = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -29,6 +32,7 @@ class Prepared:
 
     Attributes:
         left_out: texts that cannot be explained, with the reason.
+        network: what was found of the network; kept with the cells.
     """
 
     model: Model
@@ -38,17 +42,21 @@ class Prepared:
     target: How
     evaluator: SubsetEvaluator
     advance: Advance
+    network: Mapping[str, Any] = field(default_factory=dict)
     _aimed: dict[How, tuple[Encoded, ...]] = field(default_factory=dict)
 
     @property
     def operators(self) -> tuple[Operator, ...]:
-        return METRIC_OPERATORS[self.model.default_operator]
+        """Two that the model takes: the default one, and the first other."""
+        wanted = METRIC_OPERATORS[self.model.default_operator] + OTHERS
+        allowed: list[Operator] = [each for each in wanted if self.model.refusal(each) is None]
+        return tuple(allowed[:2])
 
     def require(self, operator: Operator) -> None:
-        """Raises Unsupported where the model's tokenizer lacks what the operator puts in."""
-        if operator not in self.model.operators:
-            allowed = ", ".join(self.model.operators)
-            raise Unsupported(f"this tokenizer has no {operator} token; operators here: {allowed}")
+        """Raises Unsupported where the tokenizer lacks what the operator puts in, or the network does not allow it."""
+        reason = self.model.refusal(operator)
+        if reason is not None:
+            raise Unsupported(f"{reason}; operators here: {', '.join(self.model.operators)}")
 
     def rows_for(self, how: How) -> tuple[Encoded, ...]:
         """The rows with the target that a metric looks at."""
@@ -60,7 +68,12 @@ class Prepared:
 
 
 def prepare(
-    model: Model, examples: Sequence[Example], how: How, granularity: Granularity, advance: Advance = lambda *step: None
+    model: Model,
+    examples: Sequence[Example],
+    how: How,
+    granularity: Granularity,
+    advance: Advance = lambda *step: None,
+    network: Mapping[str, Any] | None = None,
 ) -> Prepared:
     """Rows with their targets; texts that cannot be explained are left out with their reason.
 
@@ -75,8 +88,9 @@ def prepare(
     rows, left_out = [], {}
     for example in examples:
         try:
+            # a head that decides each label for itself may give one text several rows, or none
             rows += model.decide([model.encode(example, granularity)], how)
         except Unsupported as refusal:
             left_out[example.id] = str(refusal)
     evaluator = SubsetEvaluator(model, advanced=lambda done, wanted: advance("subsets", done, wanted))
-    return Prepared(model, tuple(examples), tuple(rows), left_out, how, evaluator, advance)
+    return Prepared(model, tuple(examples), tuple(rows), left_out, how, evaluator, advance, network or {})

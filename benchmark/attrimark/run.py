@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ from .slots import Slot, Worker
 from .store import Store
 from .suite import Suite
 
+log = logging.getLogger("attrimark.run")
+
 CRASHES = 2  # how often a cell may take its worker down before it is recorded as failed
 
 
@@ -40,6 +43,7 @@ def run_cells(
 ) -> Mapping[str, int]:
     """As `run`, of some of a suite's cells."""
     settle(cells, store)
+    take_over(cells, store)
     jobs = pending(cells, store)
     observers.hook.run_started(suite=suite, cells=len(cells), pending=sum(len(job.tasks) for job in jobs))
     try:
@@ -58,17 +62,40 @@ def settle(cells: Sequence[Cell], store: Store) -> None:
             store.save(unfinished(cell, "unsupported", cell.problem))
 
 
+def take_over(cells: Sequence[Cell], store: Store) -> None:
+    """Results of an earlier version: those that were right get the ids that they have now; of others it is said."""
+    known = store.records(cell.id for cell in cells)
+    missing = {cell.former_id: cell for cell in cells if cell.id not in known and cell.former_id not in (None, cell.id)}
+    formers = store.records(filter(None, missing))
+    wrong: Counter[str] = Counter()
+    for former in formers:
+        cell = missing[former]
+        if cell.numerics:
+            wrong[", ".join(cell.numerics)] += 1
+        else:
+            weights = cell.variant.model.former_weights()
+            store.rename(former, cell.id, {"weights": weights} if weights else {})
+    for kinds, count in wrong.items():
+        log.warning("%d stored cells are computed anew: an earlier version had their numbers wrong (%s)", count, kinds)
+
+
 def pending(cells: Sequence[Cell], store: Store) -> list[Job]:
     """What is missing, variant by variant."""
     records = store.records(cell.id for cell in cells)
     seeds: dict[tuple[Any, ...], list[int]] = {}
     for variant in by_variant(cells):
         seeds.setdefault(variant.origin, []).append(variant.seed)
+    weights = {
+        str(record.specs["model"]): record.network["weights"]
+        for record in records.values()
+        if "weights" in record.network
+    }
     jobs = []
     for variant, group in by_variant(cells).items():
         tasks = tuple(task for cell in group if (task := _task(cell, records.get(cell.id), store)))
         if tasks:
-            jobs.append(Job(variant, tuple(dict.fromkeys(seeds[variant.origin])), tasks))
+            known = weights.get(str(variant.model))
+            jobs.append(Job(variant, tuple(dict.fromkeys(seeds[variant.origin])), tasks, known))
     return jobs
 
 
@@ -180,7 +207,7 @@ def _bury(
             store.save(record)
             observers.hook.cell_finished(record=record)
     if assignment.left:
-        waiting.appendleft(Job(assignment.job.variant, assignment.job.seeds, tuple(assignment.left.values())))
+        waiting.appendleft(replace(assignment.job, tasks=tuple(assignment.left.values())))
 
 
 def record_of(data: Mapping[str, Any]) -> Record:

@@ -155,8 +155,9 @@ class Store:
                 json.dumps(dict(record.left_out)),
                 record.bundle,
                 json.dumps(dict(record.machine)),
+                json.dumps(dict(record.network)),
             )
-            self._database.execute("INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            self._database.execute("INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
             for metric, (status, reason) in ends.items():
                 of_metric = [measure for measure in record.measures if measure.metric == metric]
                 self._insert(record.cell, metric, status, reason, of_metric)
@@ -184,6 +185,16 @@ class Store:
                 raise AttrimarkError(f"{self.path}: cell {cell} has no record to add measures to; run it first")
             self._database.execute("DELETE FROM metrics WHERE cell = ? AND metric = ?", (cell, metric))
             self._insert(cell, metric, status, reason and self.telling(reason), measures)
+
+    def rename(self, former: str, cell: str, network: Mapping[str, Any]) -> None:
+        """A cell that has another id now, with what is known of its network."""
+        with _told(self.path), self._transaction():
+            self._database.execute("PRAGMA defer_foreign_keys = ON")
+            self._database.execute(
+                "UPDATE cells SET cell = ?, network = ? WHERE cell = ?", (cell, json.dumps(dict(network)), former)
+            )
+            for table in ("metrics", "measures"):
+                self._database.execute(f"UPDATE {table} SET cell = ? WHERE cell = ?", (cell, former))
 
     def adopt(self, spooled: Path) -> str:
         """Move a finished bundle out of the spool and give its sha256; again, where that was done already.
@@ -242,6 +253,7 @@ def _record(row: Mapping[str, Any]) -> Record:
         left_out=json.loads(row["left_out"]),
         bundle=row["bundle"],
         machine=json.loads(row["machine"]),
+        network=json.loads(row["network"]),
     )
 
 
@@ -298,7 +310,12 @@ def _records_and_measures(database: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_records_and_measures,)
+def _networks(database: sqlite3.Connection) -> None:
+    """What was found of each cell's network before it was explained."""
+    database.execute("ALTER TABLE cells ADD COLUMN network TEXT NOT NULL DEFAULT '{}'")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_records_and_measures, _networks)
 
 
 def _migrate(database: sqlite3.Connection, path: Path) -> None:

@@ -18,10 +18,12 @@ from typing import Any
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import Model
 from attrimark_registry.plugin import Quantizer, Strategy
+from attrimark_registry.self_check import SelfCheck, self_check
 from torch import Tensor
 
 from .bundle import SUFFIX, write_whole
 from .matrix import Variant, splits_of
+from .numerics import Asked, numerics
 
 log = logging.getLogger("attrimark.variants")
 
@@ -41,6 +43,7 @@ class Variants:
         self._shared: tuple[Any, Model] | None = None  # the network before any training, by what made it
         self._missing: tuple[Any, AttrimarkError] | None = None  # what could not be had: a hub is asked once
         self._held: tuple[Any, dict[int, Model]] = (None, {})  # trained together, and of a kind that is not kept
+        self._checks: dict[Any, SelfCheck] = {}  # by all that decides a network but its seed
 
     def get(self, variant: Variant, seeds: Sequence[int], advance: Advance = lambda step: None) -> Model:
         """The variant's model.
@@ -57,6 +60,17 @@ class Variants:
             else:
                 model = self._tuned(variant, place, step, model, seeds, advance)
         return model
+
+    def checked(self, variant: Variant, model: Model) -> tuple[Model, SelfCheck]:
+        """The model, handled as its self-check says; seeds do not differ in that, so they are checked once.
+
+        Raises:
+            AttrimarkError: the network's numbers cannot be trusted.
+        """
+        kind = splits_of(variant.dataset).labels, variant.model, variant.chain
+        if kind not in self._checks:
+            self._checks[kind] = self_check(model, variant.examples)
+        return model.handled(self._checks[kind].handling), self._checks[kind]
 
     def _untrained(self, variant: Variant, advance: Advance) -> tuple[Model, int]:
         """The loaded network after the quantizers that stand before any training, and how many these are."""
@@ -178,4 +192,7 @@ def address_of(variant: Variant, place: int) -> str:
         "steps": [dict(step.identity) for step in steps],
         "seed": variant.seed if seeded else None,
     }
+    # heads of our own read another state of a decoder than they did
+    trained = numerics(variant.kinds, Asked(None, (), variant.trains))
+    decides |= {"numerics": trained} if trained else {}
     return hashlib.sha256(json.dumps(decides, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -21,6 +21,7 @@ from typing import Any, TextIO
 from attrimark_registry.attribution import Attribution
 from attrimark_registry.catalog import load_catalog
 from attrimark_registry.errors import AttrimarkError
+from attrimark_registry.model import Model
 
 from attrimark.multiverse.outputs_file import outputs_path, write_outputs
 from attrimark.multiverse.raw_outputs import poolable
@@ -69,17 +70,35 @@ def run_job(job: Job, variants: Variants, store: Path, say: Say) -> None:
     def taking(step: str) -> None:
         advance(step, 0, len(job.tasks))
 
-    status, reason, model = attempt(lambda: variants.get(job.variant, job.seeds, taking))
-    if model is None:
+    status, reason, made = attempt(lambda: _prepared_network(job, variants, taking))
+    if made is None:
         for task in job.tasks:
             _tell(say, Outcome(unfinished(task.cell, status, reason)), None)
         return
+    model, network = made
     with model.active():
-        prepared = prepare(model, job.variant.examples, job.variant.target, job.variant.granularity, advance)
+        prepared = prepare(model, job.variant.examples, job.variant.target, job.variant.granularity, advance, network)
         for done, task in enumerate(job.tasks):
             advance(str(task.cell.method or "model"), done, len(job.tasks))
             say({"event": "started", "cell": task.cell.id})
             _tell(say, *_run(task, prepared, store))
+
+
+def _prepared_network(job: Job, variants: Variants, taking: Callable[[str], None]) -> tuple[Model, dict[str, Any]]:
+    """The variant's model, handled as its check says, and what was found of it.
+
+    Raises:
+        AttrimarkError: its weights are made from a recipe, and other ones than those of stored results.
+    """
+    model, check = variants.checked(job.variant, variants.get(job.variant, job.seeds, taking))
+    weights = job.variant.model.weights()
+    if weights and job.weights not in (None, weights):
+        raise AttrimarkError(
+            f"{job.variant.model} was trained here to other weights than those of the stored results (another machine "
+            "rounds otherwise): copy its folder from that machine's cache (the folder made/ in it), or choose another "
+            "--store"
+        )
+    return model, {"check": check.plain, **({"weights": weights} if weights else {})}
 
 
 def _run(task: Task, prepared: Prepared, store: Path) -> tuple[Outcome, Path | None]:

@@ -176,6 +176,12 @@ def made(name: str, key: str, make: Callable[[Path], None]) -> Path:
     return slot
 
 
+def kept(name: str, key: str) -> Path | None:
+    """The directory that `made` keeps under that name and key; None where it was not made yet."""
+    slot = cache() / "made" / f"{name}-{key}"
+    return slot if (slot / _MANIFEST).exists() else None
+
+
 def cache() -> Path:
     """The cache directory; it may not exist yet."""
     chosen = os.environ.get("ATTRIMARK_CACHE")

@@ -131,6 +131,8 @@ class Record:
         left_out: examples that were not explained, with the reason.
         bundle: sha256 of the safetensors file that holds the attributions.
         machine: where it ran, and the versions it ran with.
+        network: what was found of the network before it was explained: its `check`, and a hash of its `weights` where
+            these were made from a recipe.
     """
 
     cell: str
@@ -142,6 +144,7 @@ class Record:
     left_out: Mapping[str, str] = field(default_factory=dict)
     bundle: str | None = None
     machine: Mapping[str, Any] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
     measures: tuple[Measure, ...] = ()
     # by the metric's content hash: whether it could be computed, and if not why
     metric_status: Mapping[str, tuple[Status, str | None]] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,9 @@ from .encoding import PROTECTED, Batch
 from .errors import AttrimarkError, Unsupported
 from .reading import at_least_float32
 from .text import Example, Span
+
+if TYPE_CHECKING:
+    from .model import Model
 
 SLOTS = ("{text}", "{text2}")  # the second one is for pairs
 TEXT = "text"  # the kind of span that says where the text stands in a filled prompt
@@ -184,7 +187,7 @@ def _place(token: tuple[int, int], spans: Sequence[tuple[int, int]], filled: str
 
 
 def log_probabilities(
-    network: Any, batch: Batch, tails: Tensor, keep: int, embeddings: Tensor | None
+    model: Model, batch: Batch, tails: Tensor, keep: int, embeddings: Tensor | None
 ) -> Float[Tensor, "batch keep vocabulary"]:
     """Next-token log-probabilities at the last `keep` positions of each row with its tail appended.
 
@@ -193,15 +196,17 @@ def log_probabilities(
         embeddings: of the rows without their tails, in place of `input_ids`.
     """
     present = tails >= 0
-    filled = tails.clamp(min=0)
+    ids = torch.cat([batch.input_ids, tails.clamp(min=0)], dim=1)
     # padding takes no new position: the network may have none left
     steps = present.long().cumsum(dim=1)
-    mask = torch.cat([batch.attention_mask, present.long()], dim=1)
-    positions = torch.cat([batch.position_ids, batch.position_ids[:, -1:] + steps], dim=1)
-    if embeddings is None:
-        inputs = {"input_ids": torch.cat([batch.input_ids, filled], dim=1)}
-    else:
-        written = network.get_input_embeddings()(filled)
-        inputs = {"inputs_embeds": torch.cat([embeddings, written], dim=1)}
-    logits = network(**inputs, attention_mask=mask, position_ids=positions, logits_to_keep=keep, use_cache=False).logits
-    return at_least_float32(logits).log_softmax(-1)
+    arguments = {
+        "attention_mask": torch.cat([batch.attention_mask, present.long()], dim=1),
+        "position_ids": torch.cat([batch.position_ids, batch.position_ids[:, -1:] + steps], dim=1),
+        "logits_to_keep": keep,
+        "use_cache": False,
+    }
+    if embeddings is not None:
+        written = model.network.get_input_embeddings()(tails.clamp(min=0))
+        embeddings = torch.cat([embeddings, written], dim=1)
+    logits = model.forward(ids, embeddings, **arguments).logits
+    return at_least_float32(logits[:, -keep:]).log_softmax(-1)

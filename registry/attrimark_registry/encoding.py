@@ -118,3 +118,14 @@ def collate(rows: list[Encoded] | tuple[Encoded, ...], *, left: bool, pad_id: in
         feature_of=padded("feature_of", PROTECTED),
         real=torch.from_numpy(real).to(device),
     )
+
+
+def without_padding(batch: Batch, rows: list[int]) -> tuple[Batch, slice]:
+    """Rows of one length, cut out of a batch, and the columns that they take there."""
+    import torch
+
+    real = batch.real[rows[0]].nonzero().flatten()
+    columns = slice(int(real[0]), int(real[-1]) + 1)
+    chosen = torch.tensor(rows, device=batch.input_ids.device)
+    tensors = {name: value[chosen, columns] for name, value in vars(batch).items() if name != "rows"}
+    return Batch(rows=tuple(batch.rows[row] for row in rows), **tensors), columns

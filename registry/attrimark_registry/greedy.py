@@ -40,6 +40,14 @@ def greedy(model: Model, rows: Sequence[Encoded], most: Sequence[int], cached: b
         most: how many tokens are written at most, row by row; see `limits_of`.
         cached: keep keys and values from one token to the next; only where the network takes them (`keeps_state`).
     """
+    written: dict[int, list[int]] = {}
+    for group in model.sharing(rows):
+        some = _together(model, [rows[index] for index in group], [most[index] for index in group], cached)
+        written.update(zip(group, some, strict=True))
+    return [written[index] for index in range(len(rows))]
+
+
+def _together(model: Model, rows: Sequence[Encoded], most: Sequence[int], cached: bool) -> list[list[int]]:
     batch, stop = model.collate(rows), model.tokenizer.eos_token_id
     following = _with_cache(model, batch) if cached else _anew(model, batch)
     left = torch.tensor(most, device=model.device)
@@ -56,7 +64,7 @@ def greedy(model: Model, rows: Sequence[Encoded], most: Sequence[int], cached: b
 def _anew(model: Model, batch: Batch) -> Following:
     """Every token is computed again for each one that follows."""
     embeddings = model.embed(batch) if batch.averaged.any() else None
-    return lambda written: log_probabilities(model.network, batch, written, 1, embeddings)[:, -1].argmax(-1)
+    return lambda written: log_probabilities(model, batch, written, 1, embeddings)[:, -1].argmax(-1)
 
 
 def _with_cache(model: Model, batch: Batch) -> Following:

@@ -7,19 +7,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from . import removal
-from .encoding import PROTECTED, Batch, Encoded, Target, collate
+from .architecture import accepted, blocks_of, distinct, first_position, longest_of, text_config
+from .encoding import PROTECTED, Batch, Encoded, Target, collate, without_padding
 from .errors import Unsupported
-from .reading import Reading
+from .handling import Handling
+from .reading import Head, Reading
 from .removal import OPERATORS, Operator
 from .text import Example, Feature, Granularity, features_of, with_parents
+from .word_embeddings import looked_up_as, mean_embedding
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -49,9 +53,11 @@ class Model(ABC):
         tuned: names of the network's parameters that fine-tuning moved.
         packed: how the weights of quantized layers are stored, by the parameter's name.
         altered: contexts that `active` enters, which make the network compute something else while it is used.
+        handling: how the network is called; `self_check` finds out.
     """
 
     left_padded: ClassVar[bool]
+    head: Head = "softmax"
 
     def __init__(
         self,
@@ -75,7 +81,9 @@ class Model(ABC):
         self.tuned = frozenset(tuned)
         self.packed: Mapping[str, Packing] = {}
         self.altered: tuple[Callable[[Model], AbstractContextManager[None]], ...] = ()
+        self.handling = Handling()
         self._active = False
+        self._mean: Tensor | None = None  # the vocabulary's mean embedding, known while the model is active
 
     @property
     def device(self) -> torch.device:
@@ -97,8 +105,14 @@ class Model(ABC):
         other = copy.copy(self)
         other.network = network
         other.packed = self.packed if packed is None else packed
-        other._active = False
+        other._active, other._mean = False, None
         vars(other).pop("_operations", None)  # adapters are operations too
+        return other
+
+    def handled(self, handling: Handling) -> Model:
+        """The same model, whose network is called so."""
+        other = copy.copy(self)
+        other.handling = handling
         return other
 
     def require_pretrained(self) -> Model:
@@ -116,6 +130,8 @@ class Model(ABC):
         ):
             if mine != theirs:
                 raise Unsupported(f"the network has {mine} {what} and the one it is said to come from has {theirs}")
+        if len(distinct(self.blocks())) < len(self.blocks()):
+            raise Unsupported("layers share a block, whose contribution is not each layer's own")
         if origin.tokenizer is not self.tokenizer:
             words = self.tokenizer.get_vocab()
             for word, number in origin.tokenizer.get_vocab().items():
@@ -134,6 +150,7 @@ class Model(ABC):
             undone.enter_context(self._frozen())
             if not self._active:
                 undone.callback(setattr, self, "_active", False)
+                undone.callback(setattr, self, "_mean", None)
                 self._active = True
                 for alter in self.altered:
                     undone.enter_context(alter(self))
@@ -174,59 +191,147 @@ class Model(ABC):
             return [row.aimed_at(Target((int(best),))) for row, best in zip(rows, self.predict(rows), strict=True)]
         return [row.aimed_at(Target((self._label_index(row, how),))) for row in rows]
 
+    def require_one_of_labels(self) -> None:
+        """Raises Unsupported where the model does not decide for one of several labels."""
+        if not self.labels:
+            raise Unsupported("this model only writes, and decides between no labels")
+        if self.head == "sigmoid":
+            raise Unsupported("this head decides each label for itself, so that none is the predicted one")
+        if self.head == "scalar":
+            raise Unsupported("this head gives a score and decides between no classes")
+
     def predict(self, rows: Sequence[Encoded], rows_a_batch: int = 16) -> list[int]:
-        """The index of the most probable label for each row."""
+        """The index of the most probable label for each row.
+
+        Raises:
+            Unsupported: the head does not decide for one of several labels.
+        """
+        self.require_one_of_labels()
         best: list[int] = []
         with torch.no_grad():
             for start in range(0, len(rows), rows_a_batch):
                 best += self.outputs(self.collate(rows[start : start + rows_a_batch])).argmax(-1).tolist()
         return best
 
+    def sharing(self, rows: Sequence[Encoded]) -> list[list[int]]:
+        """Indices of the rows that may share a forward, longest rows first: all of them, unless padding or company
+        changes the network's numbers."""
+        order = sorted(range(len(rows)), key=lambda index: len(rows[index]), reverse=True)
+        if self.handling.sharing == "padded":
+            return [order]
+        if self.handling.sharing == "alone":
+            return [[index] for index in order]
+        return [list(group) for _, group in groupby(order, key=lambda index: self.lengths(rows[index]))]
+
     def remove(self, row: Encoded, keep: Bool[np.ndarray, " features"], operator: Operator) -> Encoded:
-        """The row without the features that are not kept. See `removal.remove`."""
-        return removal.remove(row, keep, operator, self.tokenizer.mask_token_id, self.pad_id)
+        """The row without the features that are not kept. See `removal.remove`.
+
+        Where deleting leaves no token (a classifier may have no special ones), one is put there: the tokenizer's first
+        of those that begin, end or pad a text.
+        """
+        removed = removal.remove(row, keep, operator, self.tokenizer.mask_token_id, self.pad_id)
+        return removed if len(removed) else removal.emptied(row, self._begin())
 
     @property
     def operators(self) -> tuple[Operator, ...]:
         """The removal operators that this tokenizer allows."""
-        missing = {"mask": self.tokenizer.mask_token_id is None, "pad": self.tokenizer.pad_token_id is None}
-        return tuple(operator for operator in OPERATORS if not missing.get(operator))
+        return tuple(operator for operator in OPERATORS if self.refusal(operator) is None)
+
+    def refusal(self, need: str) -> str | None:
+        """Why this model cannot be asked for a removal operator, gradients or attentions; None where it can."""
+        missing = {"mask": self.tokenizer.mask_token_id is None, "pad": self.pad_id is None}
+        if missing.get(need):
+            return f"this tokenizer has no {need} token"
+        return self.handling.refused.get(need)
 
     @property
     def default_operator(self) -> Operator:
         return "mask" if "mask" in self.operators else "delete"
 
     def collate(self, rows: Sequence[Encoded]) -> Batch:
-        return collate(tuple(rows), left=self.left_padded, pad_id=self.pad_id or 0, device=self.device)
+        left = self.left_padded or self.handling.left
+        return collate(tuple(rows), left=left, pad_id=self.pad_id or 0, device=self.device)
 
     @property
     def pad_id(self) -> int | None:
         return self.tokenizer.pad_token_id
 
     @property
-    @abstractmethod
     def longest(self) -> int:
         """The number of tokens that the network takes."""
+        return longest_of(self.network) - self.first_position
+
+    @cached_property
+    def first_position(self) -> int:
+        """The position of a row's first token."""
+        return first_position(self.network)
 
     # From rows to numbers
 
     def embed(self, batch: Batch) -> Float[Tensor, "batch tokens dim"]:
-        """Word embeddings (positions are added later, inside the network), averaged where the batch says so."""
+        """Word embeddings (positions are added later, inside the network), averaged where the batch says so.
+
+        Raises:
+            Unsupported: the network takes no embeddings.
+        """
+        refused = self.handling.refused.get("gradients")
+        if refused is not None:
+            raise Unsupported(refused)
         table = self.network.get_input_embeddings()
         embeddings = table(batch.input_ids)
         if not batch.averaged.any():
             return embeddings
-        mean = table.weight.float().mean(0).to(embeddings.dtype)
-        return torch.where(batch.averaged.unsqueeze(-1), mean, embeddings)
+        mean = mean_embedding(table) if self._mean is None else self._mean
+        self._mean = mean if self._active else None
+        return torch.where(batch.averaged.unsqueeze(-1), mean.to(embeddings.dtype), embeddings)
 
-    @abstractmethod
+    @final
     def outputs(
         self, batch: Batch, embeddings: Float[Tensor, "batch tokens dim"] | None = None
     ) -> Float[Tensor, "batch outputs"]:
         """Raw outputs in float32 or better: one score a label, or log p of each token of the continuation.
 
-        Differentiable in `embeddings`, which stand in for `embed(batch)`.
+        Differentiable in `embeddings`, which stand in for `embed(batch)`. Rows that must not share a forward go
+        through the network in several, without padding.
         """
+        if self.handling.sharing == "padded":
+            return self._outputs(batch, embeddings)
+        order: list[int] = []
+        parts: list[Tensor] = []
+        for group in self.sharing(batch.rows):
+            order += group
+            some, columns = without_padding(batch, group)
+            parts.append(self._outputs(some, None if embeddings is None else embeddings[group, columns]))
+        width = max(part.shape[1] for part in parts)  # writers' rows may have longer and shorter continuations
+        joined = torch.cat([nn.functional.pad(part, (0, width - part.shape[1])) for part in parts])
+        return joined[torch.tensor(order, device=joined.device).argsort()]
+
+    def forward(
+        self,
+        ids: Int[Tensor, "batch tokens"],
+        embeddings: Float[Tensor, "batch tokens dim"] | None,
+        **arguments: Any,
+    ) -> Any:
+        """What the network returns, called with those of the arguments that it takes.
+
+        Args:
+            embeddings: of the words, in place of what the network looks up for their ids.
+        """
+        given = {name: value for name, value in arguments.items() if name in self._accepted}
+        if not self.handling.positions:
+            given.pop("position_ids", None)
+        if embeddings is None:
+            return self.network(input_ids=ids, **given)
+        if self.handling.embeddings == "argument":
+            return self.network(inputs_embeds=embeddings, **given)
+        with looked_up_as(self.network.get_input_embeddings(), embeddings):
+            return self.network(input_ids=ids, **given)
+
+    @abstractmethod
+    def _outputs(
+        self, batch: Batch, embeddings: Float[Tensor, "batch tokens dim"] | None = None
+    ) -> Float[Tensor, "batch outputs"]:
+        """The outputs of rows that share one forward."""
 
     @abstractmethod
     def value(
@@ -256,16 +361,12 @@ class Model(ABC):
     # The network's parts
 
     def blocks(self) -> Sequence[nn.Module]:
-        """The transformer blocks, first to last.
+        """The transformer blocks in the order of a forward; a block that layers share comes once for each.
 
         Raises:
-            Unsupported: no list of `num_hidden_layers` modules was found.
+            Unsupported: see `architecture.blocks_of`.
         """
-        depth = self.network.config.num_hidden_layers
-        for module in self.network.modules():
-            if isinstance(module, nn.ModuleList) and len(module) == depth:
-                return list(module.children())
-        raise Unsupported(f"{type(self.network).__name__} has no list of {depth} blocks")
+        return blocks_of(self.network)
 
     def flops(self, tokens: int, pairs: int | None = None) -> int:
         """Floating-point operations of the blocks for one row of `tokens`: products with weights and attention.
@@ -280,10 +381,28 @@ class Model(ABC):
 
     @cached_property
     def _operations(self) -> tuple[int, int]:
-        """Multiply-adds of all blocks: for a token with weights, and for a pair of tokens in attention."""
-        shapes = [logical_shape(module) for block in self.blocks() for module in block.modules()]
+        """Multiply-adds of all blocks: for a token with weights, and for a pair of tokens in attention.
+
+        Of a network whose blocks are not known, those of all its linear layers, each called once.
+        """
+        blocks = self._blocks_or_network
+        shapes = [logical_shape(module) for block in blocks for module in block.modules()]
         weights = sum(rows * columns for rows, columns in filter(None, shapes))
-        return weights, 2 * self.network.config.hidden_size * len(self.blocks())
+        return weights, 2 * getattr(text_config(self.network), "hidden_size", 0) * self.depth
+
+    @property
+    def depth(self) -> int:
+        """How many blocks a forward goes through."""
+        blocks = self._blocks_or_network
+        known = getattr(text_config(self.network), "num_hidden_layers", 1)
+        return known if blocks[0] is self.network else len(blocks)
+
+    @property
+    def _blocks_or_network(self) -> Sequence[nn.Module]:
+        try:
+            return self.blocks()
+        except Unsupported:
+            return [self.network]
 
     @contextmanager
     def eager(self) -> Iterator[None]:
@@ -296,6 +415,26 @@ class Model(ABC):
             self.network.set_attn_implementation(before)
 
     # Shared by the final kinds
+
+    @cached_property
+    def _accepted(self) -> frozenset[str]:
+        return accepted(self.network)
+
+    def _flags_of(self, ids: Sequence[int], places: Sequence[tuple[int, int, int]]) -> tuple[str, ...]:
+        """ "special-tokens" where a text holds what no text should: all special tokens but that for the unknown."""
+        special = set(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}
+        written = {token for token, place in zip(ids, places, strict=True) if place[0] != PROTECTED}
+        return ("special-tokens",) if special & written else ()
+
+    def _begin(self) -> int:
+        """A token that says nothing: of the tokenizer's, the first that begins, ends or pads a text."""
+        for token in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, self.pad_id):
+            if token is not None:
+                return token
+        raise Unsupported(
+            "deleting every word leaves nothing, and the tokenizer has no token that begins, ends or pads a text: "
+            "choose another operator, such as attention"
+        )
 
     def _label_index(self, row: Encoded, how: How) -> int:
         label = row.example.label if how == "gold" else how

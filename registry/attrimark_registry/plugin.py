@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from .attribution import Attribution, Scores
 from .encoding import Batch
 from .model import How, Model
+from .network_kinds import NetworkKind
 from .reading import Answer, Reading
 from .text import Example, Feature, Splits
 
@@ -39,11 +40,14 @@ class Plugin(BaseModel, ABC):
     kind: ClassVar[Kind]
     name: ClassVar[str]
     version: ClassVar[str] = "1"
+    later: ClassVar[frozenset[str]] = frozenset()  # options added since: at their default, they change no identity
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """What decides its numbers, as plain data."""
-        return {"kind": self.kind, "name": self.name, "version": self.version, "options": self.model_dump(mode="json")}
+        unset = {name for name in self.later if getattr(self, name) == type(self).model_fields[name].default}
+        options = self.model_dump(mode="json", exclude=unset)
+        return {"kind": self.kind, "name": self.name, "version": self.version, "options": options}
 
     @property
     def digest(self) -> str:
@@ -77,6 +81,8 @@ class ModelSource(Plugin, ABC):
     kind: ClassVar[Kind] = "model"
     assets: ClassVar[tuple[str, ...]] = ()
     trained: ClassVar[bool] = False  # True where it decides labels without fine-tuning
+    kinds: ClassVar[frozenset[NetworkKind] | None] = None
+    knows_labels: ClassVar[bool] = False  # True where it decides between labels of its own when it is given none
 
     @property
     def knows_pretrained(self) -> bool:
@@ -87,9 +93,28 @@ class ModelSource(Plugin, ABC):
     def load(self, labels: Sequence[str], device: str) -> Model:
         """The model on `device` in float32, deciding between `labels`, in that order."""
 
+    def network_kinds(self) -> frozenset[NetworkKind] | None:
+        """What kinds that need care its network is of, told without its weights; None where that is not known."""
+        return self.kinds
+
     def fingerprint(self) -> str:
         """Identifies the weights without loading them; the options do where they pin a revision, a seed or a hash."""
         return self.digest
+
+    def former_fingerprint(self) -> str | None:
+        """What an earlier version identified the same weights by; None where that cannot be known without making them.
+
+        Results that are stored under it are taken over.
+        """
+        return self.fingerprint()
+
+    def weights(self) -> str | None:
+        """A hash of weights that loading makes from a recipe: recorded with results, and verified. None of others."""
+        return None
+
+    def former_weights(self) -> str | None:
+        """The same of the weights that results under the former fingerprint were computed from."""
+        return None
 
 
 class Strategy(Plugin, ABC):

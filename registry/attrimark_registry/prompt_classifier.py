@@ -93,16 +93,12 @@ class PromptClassifier(Model):
             example = written_out(example, self._around)
         ids, places, flags = self._filled.fill(example)
         self._fits(len(ids) + max(map(len, self._written)))
-        return self._row(example, ids, [0] * len(ids), places, granularity, flags=flags)
-
-    @property
-    def longest(self) -> int:
-        return int(self.network.config.max_position_embeddings)
+        return self._row(example, ids, [0] * len(ids), places, granularity, self.first_position, flags)
 
     def tails(self, row: Encoded) -> list[tuple[int, ...]]:
         return list(self._tails)
 
-    def outputs(
+    def _outputs(
         self, batch: Batch, embeddings: Float[Tensor, "batch tokens dim"] | None = None
     ) -> Float[Tensor, "batch outputs"]:
         if embeddings is None and batch.averaged.any():
@@ -113,7 +109,7 @@ class PromptClassifier(Model):
         padded = [[*tail, *[-1] * (longest - len(tail))] for tail in self._tails]
         tails = torch.tensor(padded, dtype=torch.long, device=self.device).reshape(count, longest)
         steps = log_probabilities(
-            self.network, batch.repeated(count), tails.repeat(len(batch), 1), longest + 1, embeddings
+            self, batch.repeated(count), tails.repeat(len(batch), 1), longest + 1, embeddings
         ).unflatten(0, (len(batch), count))
         scores = []
         for ids in self._written:

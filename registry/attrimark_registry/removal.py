@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Bool
 
-from .encoding import Encoded
+from .encoding import PROTECTED, Encoded
 from .errors import Unsupported
 
 Operator = Literal["mask", "delete", "pad", "attention", "mean"]
@@ -45,3 +45,16 @@ def remove(
     if filler is None:
         raise Unsupported(f"this tokenizer has no {operator} token: choose another operator, such as delete")
     return replace(row, ids=np.where(gone, filler, row.ids))
+
+
+def emptied(row: Encoded, token: int) -> Encoded:
+    """The row of one token that belongs to no feature: what is left where every token was deleted."""
+    return replace(
+        row,
+        ids=np.array([token]),
+        positions=row.positions[:1],
+        visible=np.array([True]),
+        averaged=np.array([False]),
+        types=np.array([0]),
+        feature_of=np.array([PROTECTED]),
+    )

@@ -140,7 +140,7 @@ def slice_size(model: Model) -> int:
     kind = model.device.type if model.device.type in TOKENS_A_FETCH else "cuda"
     weights = model.flops(1, 0)
     attention = model.flops(1, 1) - weights
-    once = TOKENS_A_FETCH[kind] * weights + OPERATIONS_A_CALL[kind] * len(model.blocks())
+    once = TOKENS_A_FETCH[kind] * weights + OPERATIONS_A_CALL[kind] * model.depth
     return max(1, round((once / attention) ** 0.5))
 
 

@@ -54,11 +54,7 @@ class Writer(Model):
     def encode(self, example: Example, granularity: Granularity = "word") -> Encoded:
         ids, places, flags = self.prompt.fill(example)
         self._fits(len(ids) + self.most)
-        return self._row(example, ids, [0] * len(ids), places, granularity, flags=flags)
-
-    @property
-    def longest(self) -> int:
-        return int(self.network.config.max_position_embeddings)
+        return self._row(example, ids, [0] * len(ids), places, granularity, self.first_position, flags)
 
     def decide(self, rows: Sequence[Encoded], how: How = "predicted") -> list[Encoded]:
         """The rows with their continuation as the target: written greedily, or the example's reference ("gold").
@@ -102,7 +98,7 @@ class Writer(Model):
     def tails(self, row: Encoded) -> list[tuple[int, ...]]:
         return [row.target.ids[:-1] if row.target else ()]
 
-    def outputs(
+    def _outputs(
         self, batch: Batch, embeddings: Float[Tensor, "batch tokens dim"] | None = None
     ) -> Float[Tensor, "batch outputs"]:
         """log p of each target token, [batch, longest continuation], 0 after the end of a shorter one."""
@@ -112,7 +108,7 @@ class Writer(Model):
         width = max(map(len, targets))
         grid = torch.tensor([[*ids, *[-1] * (width - len(ids))] for ids in targets], device=self.device)
         # every token but the last is read: a shorter row's last one too, whose prediction is masked below
-        steps = log_probabilities(self.network, batch, grid[:, :-1], width, embeddings)
+        steps = log_probabilities(self, batch, grid[:, :-1], width, embeddings)
         return steps.gather(-1, grid.clamp(min=0).unsqueeze(-1)).squeeze(-1).masked_fill(grid < 0, 0.0)
 
     def scoring_tree(self, rows: Sequence[Encoded]) -> ScoringTree:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from attrimark_registry.attribution import Attribution
     from matplotlib.figure import Figure
 
+LABELS = ("negative", "positive")  # of models that are told what to decide between
 TRAINED_ON = 1000  # texts: enough for a head, in seconds
 
 
@@ -22,7 +23,7 @@ TRAINED_ON = 1000  # texts: enough for a head, in seconds
 @click.option("--model", default="smollm2", show_default=True, help="A model: its name, or a table.")
 @click.option("--method", default="leave-one-out", show_default=True, help="A method, likewise.")
 @click.option("--option", "-o", "given", multiple=True, metavar="NAME=VALUE", help="A method's option, as in TOML.")
-@click.option("--labels", default="negative,positive", show_default=True, help="The labels to decide between.")
+@click.option("--labels", help="The labels to decide between; the model's own, else negative,positive, by default.")
 @click.option("--strategy", help="Fine-tune on --dataset first; frozen, where the model comes without a head.")
 @click.option("--dataset", default="rated-snippets", show_default=True, help="What --strategy trains on.")
 @click.option("--seed", default=0, show_default=True)
@@ -30,6 +31,7 @@ TRAINED_ON = 1000  # texts: enough for a head, in seconds
 @click.option("--granularity", type=click.Choice(["word", "token", "sentence", "passage"]), default="word")
 @click.option("--reference", help="With --target gold: the text that a writing model is explained for.")
 @click.option("--each-token", is_flag=True, help="Explain each token that a writing model writes, too.")
+@click.option("--check", is_flag=True, help="Print how the network is called and how far that is from a plain call.")
 @click.option("--figure", type=click.Path(path_type=Path), help="Draw it into this file: .svg, .png or .pdf.")
 @options.device
 @options.as_json
@@ -38,7 +40,7 @@ def command(
     model: str,
     method: str,
     given: tuple[str, ...],
-    labels: str,
+    labels: str | None,
     strategy: str | None,
     dataset: str,
     seed: int,
@@ -46,6 +48,7 @@ def command(
     granularity: Any,
     reference: str | None,
     each_token: bool,
+    check: bool,
     figure: Path | None,
     device: str | None,
     as_json: bool,
@@ -58,12 +61,14 @@ def command(
     from attrimark_registry.catalog import load_catalog
     from attrimark_registry.errors import AttrimarkError
     from attrimark_registry.plugin import Dataset, Strategy
+    from attrimark_registry.self_check import self_check
     from attrimark_registry.text import Example
 
     from attrimark.attribute import attribute
     from attrimark.display.bars import as_bars
     from attrimark.display.figures import save_as
     from attrimark.display.token_table import as_token_table
+    from attrimark.network_checks import in_words
     from attrimark.prepare import prepare
 
     from .as_written import options_of, plugin
@@ -78,40 +83,56 @@ def command(
         untrained = source.load(splits.labels, device or "cpu")
         ready = trainer.fine_tune(untrained, splits.train[:TRAINED_ON], [seed])[0]
     else:
-        ready = source.load(labels.split(","), device or "cpu")
+        own = () if source.knows_labels else LABELS
+        ready = source.load(labels.split(",") if labels else own, device or "cpu")
+    example = Example("text", (text,), reference=reference)
+    found = self_check(ready, [example])
+    if check:
+        click.echo("\n".join(in_words(found.plain)), err=as_json)
+    ready = ready.handled(found.handling)
     with ready.active():
-        prepared = prepare(ready, [Example("text", (text,), reference=reference)], target, granularity)
+        prepared = prepare(ready, [example], target, granularity, network={"check": found.plain})
         if prepared.left_out:
             raise AttrimarkError(prepared.left_out["text"])
-        explanation = attribute(prepared, chosen, each_token=each_token).explained[0]
+        explanations = attribute(prepared, chosen, each_token=each_token).explained
+    first, *others = explanations  # more where each label is decided for itself, and several hold
     if figure:
-        save_as(_drawn(explanation, str(chosen)), figure)
+        save_as(_drawn(first, str(chosen)), figure)
     if as_json:
-        pairs = [
-            {"text": feature.text, "start": feature.start, "end": feature.end, "score": float(score)}
-            for feature, score in zip(explanation.features, explanation.scores, strict=True)
-        ]
-        told = {
-            "explained": explanation.explained,
-            "method": str(chosen),
-            "operator": explanation.operator,
-            "value_full": explanation.value_full,
-            "value_empty": explanation.value_empty,
-            "features": pairs,
-            "cost": vars(explanation.own),
-            "diagnostics": dict(explanation.diagnostics),
-            "flags": list(explanation.flags),
-        }
-        if explanation.by_token is not None:
-            written = zip(explanation.written, explanation.by_token.tolist(), strict=True)
-            told["tokens"] = [{"text": token, "scores": scores} for token, scores in written]
+        told = _plain(first, str(chosen))
+        if others:
+            told["others"] = [_plain(each, str(chosen)) for each in others]
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
-    click.echo(f"explained: {explanation.explained}    method: {chosen}    cost: {explanation.own.forwards} forwards")
-    click.echo(as_bars(explanation))
+    for each in explanations:
+        click.echo(f"explained: {each.explained}    method: {chosen}    cost: {each.own.forwards} forwards")
+        click.echo(as_bars(each))
+        if each.by_token is not None:
+            click.echo()
+            click.echo(as_token_table(each))
+
+
+def _plain(explanation: Attribution, method: str) -> dict[str, Any]:
+    """The explanation as plain data."""
+    pairs = [
+        {"text": feature.text, "start": feature.start, "end": feature.end, "score": float(score)}
+        for feature, score in zip(explanation.features, explanation.scores, strict=True)
+    ]
+    plain = {
+        "explained": explanation.explained,
+        "method": method,
+        "operator": explanation.operator,
+        "value_full": explanation.value_full,
+        "value_empty": explanation.value_empty,
+        "features": pairs,
+        "cost": vars(explanation.own),
+        "diagnostics": dict(explanation.diagnostics),
+        "flags": list(explanation.flags),
+    }
     if explanation.by_token is not None:
-        click.echo()
-        click.echo(as_token_table(explanation))
+        written = zip(explanation.written, explanation.by_token.tolist(), strict=True)
+        plain["tokens"] = [{"text": token, "scores": scores} for token, scores in written]
+    return plain
 
 
 def _drawn(explanation: Attribution, method: str) -> Figure:

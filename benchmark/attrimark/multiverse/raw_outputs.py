@@ -117,12 +117,14 @@ def raw_outputs(prepared: Prepared, cell: Cell, attributions: Sequence[Attributi
     """Ask the network for all rationales of a cell, the kept and the removed, under every operator.
 
     Raises:
-        Unsupported: an operator is not for this model.
+        Unsupported: an operator is not for this model; its head does not decide for one of several labels.
         AttrimarkError: another pooling needs scores of tokens, which were not kept.
     """
     choices = cell.choices
     if choices is None:
         raise ValueError(f"cell {cell.id} has no choices to go through")
+    if prepared.model.labels:
+        prepared.model.require_one_of_labels()
     operators = cell.operators or prepared.operators
     for operator in operators:
         prepared.require(operator)

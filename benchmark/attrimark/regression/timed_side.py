@@ -53,7 +53,7 @@ def main() -> None:
                 if cell.variant != current:
                     stack.close()
                     current, variant = None, cell.variant
-                    model = variants.get(variant, [variant.seed])
+                    model, _ = variants.checked(variant, variants.get(variant, [variant.seed]))
                     stack.enter_context(model.active())
                     prepared = prepare(model, variant.examples, variant.target, variant.granularity)
                     current = variant

@@ -11,6 +11,7 @@ from typing import Any
 from attrimark.display.characters import printable
 from attrimark.display.grid import Grid
 from attrimark.matrix import Variant
+from attrimark.network_checks import called, checks_of, largest_difference
 
 from .reproduce import NAME, Part, parts
 from .results import Results
@@ -34,6 +35,7 @@ def provenance(results: Results) -> Iterator[Section]:
         sections=(
             Section("The suite, as it is written", listings=(Listing(results.file, results.written),), folded=True),
             Section("Machines and versions", grids=(_machines(results),), folded=True),
+            Section("Networks", grids=(_networks(results),), folded=True),
             Section("Data and weights", grids=(_fingerprints(variants),), folded=True),
             Section("Cells", grids=(_cells(results, made),), folded=True, filtered=True),
             Section(
@@ -56,6 +58,27 @@ def _machines(results: Results) -> Grid:
     names = list(dict.fromkeys(name for each, _ in flat for name in each))
     rows = [[str(times), *(printable(each.get(name, "–")) for name in names)] for each, times in flat]
     return Grid("", ["cells", *names], rows)
+
+
+def _networks(results: Results) -> Grid:
+    """How each network is called, what its self-check found, and what is unsupported."""
+    rows = []
+    for (model, chain), check in checks_of(results.records.values()).items():
+        difference = largest_difference(check)
+        refused = check["handling"]["refused"]
+        notes = [*(f"{need}: {reason}" for need, reason in refused.items())]
+        notes += [remark for remark in check["remarks"] if remark not in refused.values()]
+        rows.append(
+            [
+                printable(model),
+                printable(chain),
+                called(check["handling"]),
+                check["handling"]["reads"] or "–",
+                "–" if difference is None else f"{difference:.1e}",
+                printable("; ".join(notes)) or "–",
+            ]
+        )
+    return Grid("", ["model", "chain", "called with", "head reads", "from the plain call", "unsupported, notes"], rows)
 
 
 def _flat(machine: Mapping[str, Any]) -> dict[str, str]:

@@ -50,7 +50,8 @@ def _of_variant(cells: Sequence[Cell], results: Results) -> Iterator[Section]:
     explained = _explained(cells, results)
     variant = cells[0].variant
     seeds = sorted({seed for methods in explained.values() for by_seed in methods.values() for seed in by_seed})
-    examples = [each for each in variant.examples if each.id in explained][: results.texts]
+    # a head that decides each label for itself explains a text once for each that holds
+    examples = [_any_of(methods).example for methods in explained.values()][: results.texts]
     if not examples:
         return
     shown = seeds[:SEEDS]
@@ -61,6 +62,11 @@ def _of_variant(cells: Sequence[Cell], results: Results) -> Iterator[Section]:
         texts=tuple(_coloured(each, explained[each.id], seeds, shown) for each in examples),
         sections=tuple(_by_token(examples, explained)),
     )
+
+
+def _any_of(methods: Mapping[str, Mapping[int, Sequence[Attribution]]]) -> Attribution:
+    """One of the explanations of a text."""
+    return next(iter(next(iter(methods.values())).values()))[0]
 
 
 def _explained(cells: Sequence[Cell], results: Results) -> dict[str, dict[str, dict[int, list[Attribution]]]]:

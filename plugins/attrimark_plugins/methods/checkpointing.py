@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from attrimark_registry import Model
+from attrimark_registry.architecture import distinct
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
@@ -22,7 +23,7 @@ def checkpointed(model: Model) -> Iterator[None]:
         Unsupported: the blocks are not found.
     """
     with ExitStack() as undone:
-        for block in model.blocks():
+        for block in distinct(model.blocks()):
             undone.enter_context(_computed_twice(block))
         yield
 

@@ -133,7 +133,7 @@ def read(model: Model, batch: Batch) -> None:
         model.outputs(batch)
         return
     nothing = batch.input_ids.new_empty((len(batch), 0))
-    log_probabilities(model.network, batch, nothing, 1, model.embed(batch) if batch.averaged.any() else None)
+    log_probabilities(model, batch, nothing, 1, model.embed(batch) if batch.averaged.any() else None)
 
 
 def last_tokens(values: Float[Tensor, "batch tokens *rest"], real: Bool[Tensor, "batch tokens"]) -> Tensor:

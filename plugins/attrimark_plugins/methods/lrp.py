@@ -10,7 +10,7 @@ from attrimark_registry import Batch, Model, ModelMethod, Scores, Unsupported
 from pydantic import Field
 
 from .attention_rollout import rollout
-from .attentions import attentions_and_gradients, reads_mean, rows_read
+from .attentions import attentions_and_gradients, reads_of, rows_read
 from .encoder_relevance import Parts, attention_relevance
 
 
@@ -53,7 +53,10 @@ class Lrp(ModelMethod):
             raise Unsupported(f"start_layer = {self.start_layer} leaves none of {len(parts.blocks)} blocks")
         with parts.recorded() as calls:
             weights, gradients = attentions_and_gradients(model, batch, self.reading)
-        mean = reads_mean(model)
+        reads = reads_of(model)
+        if reads == "last":
+            raise Unsupported("lrp starts from heads that read the first token or the mean over tokens, not the last")
+        mean = reads == "mean"
         relevances, totals = attention_relevance(parts, calls, weights, batch, mean, self.start_layer)
         flows = [
             (gradient * relevance).clamp(min=0).mean(1)

@@ -50,10 +50,9 @@ class Accuracy(ModelMetric):
         """Right or wrong, one number an example.
 
         Raises:
-            Unsupported: the model decides between no labels, writes no answers, or can take none of the texts.
+            Unsupported: the model decides for none of several labels, writes no answers, or can take none of the texts.
         """
-        if not model.labels:
-            raise Unsupported("a model that decides between no labels has no accuracy")
+        model.require_one_of_labels()
         rows = encodable(model, examples)
         if self.answer == "generated":
             given = answers(model, [examples[place] for place in rows], self.most)

@@ -127,7 +127,7 @@ def sampled(model: Model, row: Encoded, draws: Sequence[torch.Generator], most: 
     written = batch.input_ids.new_empty((len(draws), 0))
     stop = model.tokenizer.eos_token_id
     for _ in range(min(most, model.longest - len(row))):
-        chances = log_probabilities(model.network, batch, written, 1, None)[:, -1].exp().cpu()
+        chances = log_probabilities(model, batch, written, 1, None)[:, -1].exp().cpu()
         drawn = [torch.multinomial(each, 1, generator=draw) for each, draw in zip(chances, draws, strict=True)]
         written = torch.cat([written, torch.stack(drawn).to(written.device)], dim=1)
         if stop is not None and (written == stop).any(dim=1).all():

@@ -69,12 +69,14 @@ def in_batches(
     def fill(places: Sequence[int]) -> None:
         table[places] = measure(model.collate([rows[place] for place in places])).double().cpu().numpy()
 
-    left = sorted(rows, key=lambda place: len(rows[place]), reverse=True)
+    places = list(rows)
     with model.active():
-        while left:
-            count = max(1, TOKENS_A_BATCH // len(rows[left[0]]))
-            smaller_on_exhaustion(fill, left[:count])
-            left = left[count:]
+        for group in model.sharing(list(rows.values())):
+            left = [places[index] for index in group]
+            while left:
+                count = max(1, TOKENS_A_BATCH // len(rows[left[0]]))
+                smaller_on_exhaustion(fill, left[:count])
+                left = left[count:]
     return table
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
-from attrimark_registry import Example, Model, ModelMetric, Unsupported
+from attrimark_registry import Example, Model, ModelMetric
 from jaxtyping import Float
 
 from attrimark_plugins.datasets.planted import swapped
@@ -29,10 +29,9 @@ class Reliance(ModelMetric):
         """One number an example; NaN where the example has no such word.
 
         Raises:
-            Unsupported: the model decides between no labels.
+            Unsupported: the model decides for none of several labels.
         """
-        if not model.labels:
-            raise Unsupported("reliance asks for a label before and after, and this model only writes")
+        model.require_one_of_labels()
         flips = np.full(len(examples), np.nan)
         pairs = [(place, example, swapped(example, self.swap)) for place, example in enumerate(examples)]
         pairs = [(place, example, other) for place, example, other in pairs if other]

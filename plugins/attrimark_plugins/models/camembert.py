@@ -23,6 +23,7 @@ class Camembert(ModelSource):
     """
 
     name = "camembert"  # no `assets`: whoever fetches all of them may have no hub
+    kinds = frozenset()
 
     reference: str = WEIGHTS
     pooling: Pooling = "first"

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import torch
-from attrimark_registry import Classifier, ModelSource
-from attrimark_registry.assets import made
+from attrimark_registry import Classifier
 from pydantic import Field, model_validator
 
 from attrimark_plugins.datasets.planted import Planted
 
 from .encoder_with_head import EncoderWithHead
-from .hub import _fingerprint, load_saved, quiet
+from .hub import load_saved, quiet
 from .masked_language_modelling import pretrain
+from .pretrained_here import PretrainedHere
 from .tiny import Heads, Layers, Seed, Width
 from .tiny_tokenizers import unigram
-
-log = logging.getLogger("attrimark.models")
 
 PIECES = 1000  # more than the corpus has words: most words are one piece, as in a large vocabulary
 POSITIONS = 128  # the longest text, in tokens
@@ -31,11 +27,10 @@ _SPREAD = 0.05  # standard deviation of the first weights: wide, since there are
 _HEAD_SEED = 0
 
 
-class CamembertTiny(ModelSource):
+class CamembertTiny(PretrainedHere):
     """The encoder with a new classification head, to be fine-tuned.
 
-    It is pre-trained without labels on generated French texts, once: the weights are kept in the cache. On one machine
-    they depend on the options alone; another one may round otherwise, which the fingerprint tells.
+    It is pre-trained without labels on generated French texts, once: the weights are kept in the cache.
 
     Options:
         seed: of pre-training.
@@ -63,26 +58,19 @@ class CamembertTiny(ModelSource):
         """The model, pre-trained first where it is not cached."""
         from transformers import AutoModel
 
-        encoder, tokenizer, _ = load_saved(AutoModel, self._pretrained(), add_pooling_layer=False)
+        encoder, tokenizer, _ = load_saved(AutoModel, self.folder(), add_pooling_layer=False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_HEAD_SEED)
             network = EncoderWithHead(encoder, len(labels))
         return Classifier(network.to(device).eval(), tokenizer, labels)
 
-    def fingerprint(self) -> str:
-        """The options and the weights, which are trained first where they are not cached."""
-        return _fingerprint(self, f"path:{self._pretrained()}")
+    def recipe(self) -> Sequence[str]:
+        return [self.digest, *_corpus(self.texts)]
 
-    def _pretrained(self) -> Path:
-        """The directory of the encoder and its tokenizer."""
-        texts = _corpus(self.texts)
-        key = hashlib.sha256("\n".join([self.digest, *texts]).encode()).hexdigest()[:24]
-        return made(self.name, key, lambda folder: self._pretrain(texts, folder))
-
-    def _pretrain(self, texts: Sequence[str], folder: Path) -> None:
+    def pretrain(self, folder: Path) -> None:
         from transformers import CamembertConfig, CamembertForMaskedLM
 
-        log.info("pre-training %s on %d texts, once", self, len(texts))
+        texts = _corpus(self.texts)
         tokenizer = unigram(texts, POSITIONS, PIECES)
         config = CamembertConfig(
             vocab_size=len(tokenizer),

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from attrimark_registry import AttrimarkError, Classifier, Model, ModelSource, Unsupported, fetch
+from attrimark_registry.assets import Reference
+from attrimark_registry.network_kinds import NetworkKind, kinds_of_folder
+from attrimark_registry.reading import Head, head_of
 from attrimark_registry.vocabulary import require_vocabulary
 from torch import nn
 
@@ -49,15 +52,21 @@ class HubClassifier(ModelSource):
         reference: `hf:owner/name@revision`, `path:directory` or `pypi:...`.
         label_map: the model's own name of each of the dataset's labels; by default the same, in any
             case.
+        head: what the outputs are: "softmax" of labels, "sigmoid" of each label, or "scalar" scores; by default as the
+            configuration says by `problem_type` and `num_labels`. Sigmoid labels and scores keep the network's order;
+            the dataset's labels need not be all of them, and a score needs none.
         base: the reference of the encoder that this one was fine-tuned from, for what compares the two (TuCo). It
             decides with the fine-tuned model's head, as it has none for these labels.
     """
 
     name = "hub-classifier"
     trained = True
+    knows_labels = True
+    later = frozenset({"head"})
 
     reference: str
     label_map: dict[str, str] | None = None
+    head: Head | None = None
     base: str | None = None
 
     @property
@@ -74,17 +83,25 @@ class HubClassifier(ModelSource):
         from transformers import AutoModel, AutoModelForSequenceClassification
 
         network, tokenizer = saved(AutoModelForSequenceClassification, self.reference, base=self.base)
-        order = self._order(network.config.id2label, labels)
-        if order != sorted(order):
-            reorder(network, tokenizer, order)
-        network.config.id2label = dict(enumerate(labels))
-        network.config.label2id = {label: index for index, label in enumerate(labels)}
-        model = Classifier(network.to(device).eval(), tokenizer, labels)
+        head = self.head or head_of(network.config)
+        labels = labels or [network.config.id2label[index] for index in sorted(network.config.id2label)]
+        if head == "softmax":
+            order = self._order(network.config.id2label, labels)
+            if order != sorted(order):
+                reorder(network, tokenizer, order)
+            network.config.id2label = dict(enumerate(labels))
+            network.config.label2id = {label: index for index, label in enumerate(labels)}
+        else:
+            labels = self._own_labels(network.config.id2label, labels if head == "sigmoid" else ())
+        model = Classifier(network.to(device).eval(), tokenizer, labels, head=head)
         if self.base is not None:
             encoder, words = saved(AutoModel, self.base, unread=("pooler.",))
             fine_tuned_from(model, encoder.to(device).eval(), words)
             model.pretrained = model.require_pretrained().around(_below_head(network, encoder))
         return model
+
+    def network_kinds(self) -> frozenset[NetworkKind] | None:
+        return kinds_of_reference(self.reference)
 
     def fingerprint(self) -> str:
         return _fingerprint(self, self.reference, self.base)
@@ -101,6 +118,23 @@ class HubClassifier(ModelSource):
                 f'label_map = {{ "{labels[0]}" = "{next(iter(outputs.values()))}", ... }}'
             )
         return [places[wanted[label]] for label in labels]
+
+    def _own_labels(self, outputs: Mapping[int, str], labels: Sequence[str]) -> list[str]:
+        """The network's own labels in its order, under the dataset's names.
+
+        Raises:
+            AttrimarkError: the dataset has a label that the network has not.
+        """
+        names = {(self.label_map or {}).get(label, label).casefold(): label for label in labels}
+        own = [outputs[index] for index in sorted(outputs)]
+        unknown = set(names) - {name.casefold() for name in own}
+        if unknown and len(own) > 1:
+            raise AttrimarkError(
+                f"{self.reference} decides each of {', '.join(own)} for itself, and the dataset also has "
+                f"{', '.join(names[each] for each in sorted(unknown))}: name the model's label for each, such as "
+                f'label_map = {{ "{names[min(unknown)]}" = "{own[0]}" }}'
+            )
+        return [names.get(name.casefold(), name) for name in own]
 
 
 @contextmanager
@@ -266,6 +300,11 @@ def _below_head(network: Any, encoder: Any) -> nn.Module:
     if hasattr(own, "pooler"):
         encoder.pooler = copy.deepcopy(own.pooler)
     return copy.deepcopy(network, {id(own): encoder})
+
+
+def kinds_of_reference(reference: str) -> frozenset[NetworkKind] | None:
+    """The kinds of the network in a folder; None of one that would have to be fetched."""
+    return kinds_of_folder(fetch(reference)) if Reference.parse(reference).scheme == "path" else None
 
 
 def _fingerprint(source: ModelSource, reference: str, base: str | None = None) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attrimark_registry import ModelSource, PromptClassifier
+from attrimark_registry.network_kinds import NetworkKind
 from attrimark_registry.prompt_classifier import Scored
 
-from .hub import SENTIMENT_PROMPT, _fingerprint
+from .hub import SENTIMENT_PROMPT, _fingerprint, kinds_of_reference
 from .saved_causal import Dtype, prompt_classifier
 
 
@@ -60,6 +61,9 @@ class HubCausal(ModelSource):
             dtype=self.dtype,
             base=self.base,
         )
+
+    def network_kinds(self) -> frozenset[NetworkKind] | None:
+        return kinds_of_reference(self.reference)
 
     def fingerprint(self) -> str:
         return _fingerprint(self, self.reference, self.base)

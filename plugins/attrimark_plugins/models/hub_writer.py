@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attrimark_registry import ModelSource, Writer
+from attrimark_registry.network_kinds import NetworkKind
 from pydantic import Field
 
-from .hub import _fingerprint
+from .hub import _fingerprint, kinds_of_reference
 from .saved_causal import Dtype, beside, loaded
 
 RULE_PROMPT = "Write the rule that a computer can check for this clause of a building code.\nClause: {text}\nRule:\n"
@@ -51,6 +52,9 @@ class HubWriter(ModelSource):
         network, tokenizer = loaded(self.reference, self.dtype, device, self.base)
         model = Writer(network, tokenizer, self.prompt, self.chat, self.most, system=self.system)
         return beside(model, self.base, self.dtype, device)
+
+    def network_kinds(self) -> frozenset[NetworkKind] | None:
+        return kinds_of_reference(self.reference)
 
     def fingerprint(self) -> str:
         return _fingerprint(self, self.reference, self.base)

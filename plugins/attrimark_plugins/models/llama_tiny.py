@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from attrimark_registry import ModelSource, PromptClassifier
-from attrimark_registry.assets import made
+from attrimark_registry import PromptClassifier
 from attrimark_registry.prompt_classifier import Scored
 from pydantic import Field, model_validator
 
 from attrimark_plugins.datasets.planted import VOCABULARIES, Language, Planted, corpus
 
-from .hub import _fingerprint, load_saved
+from .hub import load_saved
 from .llama_pretraining import POSITIONS, pretrain_llama
+from .pretrained_here import PretrainedHere
 from .tiny import Heads, Layers, Seed, Width
 from .tiny_tokenizers import llama3_bpe
-
-log = logging.getLogger("attrimark.models")
 
 _TEXTS_SEED = 3_000_000  # so that pre-training reads other texts than any suite
 
 
-class LlamaTiny(ModelSource):
+class LlamaTiny(PretrainedHere):
     """A language model of generated texts, which has never seen a task: to be fine-tuned, and compared with itself.
 
-    It is pre-trained once: the weights are kept in the cache. On one machine they depend on the options alone; another
-    one may round otherwise, which the fingerprint tells. Its tokenizer knows the words of both languages.
+    It is pre-trained once: the weights are kept in the cache. Its tokenizer knows the words of both languages.
 
     Options:
         language: of the texts that it is pre-trained on.
@@ -64,29 +59,20 @@ class LlamaTiny(ModelSource):
         """The model, pre-trained first where it is not cached."""
         from transformers import AutoModelForCausalLM
 
-        network, tokenizer, _ = load_saved(AutoModelForCausalLM, self._pretrained())
+        network, tokenizer, _ = load_saved(AutoModelForCausalLM, self.folder())
         network = network.to(device).eval()
         return PromptClassifier(network, tokenizer, labels, self.prompt, answers=self.answers, features=self.features)
 
-    def fingerprint(self) -> str:
-        """The options and the weights, which are trained first where they are not cached."""
-        return _fingerprint(self, f"path:{self._pretrained()}")
-
-    def _pretrained(self) -> Path:
-        """The directory of the network and its tokenizer."""
-        texts = _texts(self.language, self.texts)
+    def recipe(self) -> Sequence[str]:
         asked = {"prompt", "answers", "features"}  # what makes no difference to the weights
-        options = self.model_dump_json(exclude=asked)
-        key = hashlib.sha256("\n".join([self.version, options, *texts]).encode()).hexdigest()[:24]
-        return made(self.name, key, lambda folder: self._pretrain(texts, folder))
+        return [self.version, self.model_dump_json(exclude=asked), *_texts(self.language, self.texts)]
 
-    def _pretrain(self, texts: Sequence[str], folder: Path) -> None:
-        log.info("pre-training %s on %d texts, once", self, len(texts))
+    def pretrain(self, folder: Path) -> None:
         tokenizer = llama3_bpe([text for language in VOCABULARIES for text in corpus(language)], POSITIONS)
         pretrain_llama(
             folder,
             tokenizer,
-            texts,
+            _texts(self.language, self.texts),
             layers=self.layers,
             width=self.width,
             heads=self.heads,

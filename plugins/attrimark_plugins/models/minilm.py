@@ -28,6 +28,7 @@ class Minilm(ModelSource):
     """
 
     name = "minilm"
+    kinds = frozenset()
     assets = (WEIGHTS,)
 
     pooling: Pooling = "mean"

@@ -31,6 +31,7 @@ class Mistral(ModelSource):
     """
 
     name = "mistral"
+    kinds = frozenset()
     assets = (WEIGHTS,)
     trained = True
 

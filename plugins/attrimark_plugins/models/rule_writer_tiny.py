@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from attrimark_registry import ModelSource, Writer
-from attrimark_registry.assets import made
+from attrimark_registry import Writer
 from pydantic import Field
 
 from attrimark_plugins.datasets.code_compliance import CodeCompliance, restatements
 
-from .hub import _fingerprint, load_saved
+from .hub import load_saved
 from .llama_pretraining import POSITIONS, pretrain_llama
+from .pretrained_here import PretrainedHere
 from .tiny import Seed
 from .tiny_tokenizers import llama3_bpe
-
-log = logging.getLogger("attrimark.models")
 
 
 class _Shape(NamedTuple):
@@ -35,11 +31,10 @@ _PIECES = 800  # as many as make each noun and number of the language one token
 _TEXTS_SEED = 4_000_000  # so that pre-training reads other clauses than any suite
 
 
-class RuleWriterTiny(ModelSource):
+class RuleWriterTiny(PretrainedHere):
     """A language model of clauses that has never seen a rule.
 
-    It is pre-trained once, to state the requirement of a clause in plain words: the weights are kept in the cache. On
-    one machine they depend on the options alone; another one may round otherwise, which the fingerprint tells. Its
+    It is pre-trained once, to state the requirement of a clause in plain words: the weights are kept in the cache. Its
     tokenizer has seen rules; what they are made of also stands in clauses, but for the word "rule".
 
     Options:
@@ -65,28 +60,20 @@ class RuleWriterTiny(ModelSource):
         """The model, pre-trained first where it is not cached. It writes, whatever labels there are."""
         from transformers import AutoModelForCausalLM
 
-        network, tokenizer, _ = load_saved(AutoModelForCausalLM, self._pretrained())
+        network, tokenizer, _ = load_saved(AutoModelForCausalLM, self.folder())
         return Writer(network.to(device).eval(), tokenizer, self.prompt, most=self.most)
 
-    def fingerprint(self) -> str:
-        """The options and the weights, which are trained first where they are not cached."""
-        return _fingerprint(self, f"path:{self._pretrained()}")
-
-    def _pretrained(self) -> Path:
-        """The directory of the network and its tokenizer."""
-        texts = _texts(self.texts)
+    def recipe(self) -> Sequence[str]:
         options = self.model_dump_json(exclude={"prompt", "most"})  # what makes no difference to the weights
         shape = str((*SIZES[self.size], _HEADS, _PIECES))
-        key = hashlib.sha256("\n".join([self.version, options, shape, *texts, *_corpus()]).encode()).hexdigest()[:24]
-        return made(self.name, key, lambda folder: self._pretrain(texts, folder))
+        return [self.version, options, shape, *_texts(self.texts), *_corpus()]
 
-    def _pretrain(self, texts: Sequence[str], folder: Path) -> None:
-        log.info("pre-training %s on %d texts, once", self, len(texts))
+    def pretrain(self, folder: Path) -> None:
         shape = SIZES[self.size]
         pretrain_llama(
             folder,
             llama3_bpe(_corpus(), POSITIONS, _PIECES),
-            texts,
+            _texts(self.texts),
             layers=shape.layers,
             width=shape.width,
             heads=_HEADS,

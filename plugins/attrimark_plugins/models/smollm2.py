@@ -35,6 +35,7 @@ class Smollm2(ModelSource):
     """
 
     name = "smollm2"
+    kinds = frozenset()
     assets = (WEIGHTS,)
     trained = True
 

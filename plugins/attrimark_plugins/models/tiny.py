@@ -47,6 +47,7 @@ class TinyEncoder(ModelSource):
     """A random encoder with a random classification head."""
 
     name = "tiny-encoder"
+    kinds = frozenset()
 
     shape: EncoderShape = "bert"
     language: Language = "english"
@@ -74,6 +75,7 @@ class TinyCausal(ModelSource):
     """A random causal language model that compares the answers to a prompt."""
 
     name = "tiny-causal"
+    kinds = frozenset()
     trained = True  # it decides, if only by chance
 
     shape: CausalShape = "llama"
@@ -101,6 +103,7 @@ class TinyWriter(ModelSource):
     """A random causal language model that writes on; it decides between no labels."""
 
     name = "tiny-writer"
+    kinds = frozenset()
     trained = True
 
     shape: CausalShape = "llama"

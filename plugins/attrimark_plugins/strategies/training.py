@@ -107,13 +107,15 @@ def classifier_with_head(model: Model, strategy: str) -> tuple[Classifier, Encod
     """The model, and its network with a head that may be replaced; the network's weights are not copied.
 
     Raises:
-        Unsupported: the model is a causal one, or its network does not say which part is the encoder.
+        Unsupported: the model is a causal one, its head gives no softmax of labels, or its network does not say which
+            part is the encoder.
     """
     if not isinstance(model, Classifier):
         raise Unsupported(
             f'strategy "{strategy}" trains a classification head, and a {type(model).__name__} has none: '
             'use strategy "none", "full" or "lora", or an encoder'
         )
+    model.require_one_of_labels()
     if isinstance(model.network, EncoderWithHead):
         return model, model.network
     encoder = getattr(model.network, "base_model", None)
