@@ -21,6 +21,7 @@ from attrimark_registry.reading import Head, head_of
 from attrimark_registry.removal import Operator
 from attrimark_registry.self_check import self_check
 from attrimark_registry.text import Example, Granularity, Splits
+from attrimark_registry.vocabulary import require_vocabulary
 from attrimark_registry.writer import Writer
 
 from attrimark.display.sheet_forms import as_html, rendered
@@ -143,6 +144,7 @@ def wrap(
     kind = type(network).__name__
     if tokenizer is None:
         raise AttrimarkError("a network needs its tokenizer")
+    require_vocabulary(tokenizer, network)
     if kind.endswith("ForSequenceClassification"):
         config: Any = network.config
         own = cast(Mapping[int, str], config.id2label)

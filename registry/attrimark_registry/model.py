@@ -68,7 +68,11 @@ class Model(ABC):
         tuned: Iterable[str] = (),
     ) -> None:
         if not tokenizer.is_fast:
-            raise Unsupported("words are found by character offsets, which only a fast tokenizer gives")
+            raise Unsupported(
+                f"words are found by character offsets, which a slow tokenizer such as {type(tokenizer).__name__} does "
+                "not give: write it as a tokenizer.json with PreTrainedTokenizerFast(tokenizer_object=...)"
+                ".save_pretrained, or use a model that has one"
+            )
         # transformers' networks and tokenizers have attributes that no stub describes
         self.network: Any = network
         self.tokenizer: Any = tokenizer

@@ -7,7 +7,6 @@ is an error, not a random one.
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +14,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from attrimark_registry import AttrimarkError, Classifier, Model, ModelSource, Unsupported, fetch
-from attrimark_registry.assets import Reference, file_hash
+from attrimark_registry.assets import Reference
 from attrimark_registry.network_kinds import NetworkKind, kinds_of_folder
 from attrimark_registry.reading import Head, head_of
+from attrimark_registry.vocabulary import require_vocabulary
 from torch import nn
+
+from . import saved_adapter
+from .content import content
+from .output_layer import reorder
+from .saved_folder import (
+    MERGES,
+    has_vocabulary,
+    is_adapter,
+    lacking,
+    no_tokenizer,
+    renamed_weights,
+    require_read,
+    require_weights,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -70,13 +84,13 @@ class HubClassifier(ModelSource):
         """
         from transformers import AutoModel, AutoModelForSequenceClassification
 
-        network, tokenizer = saved(AutoModelForSequenceClassification, self.reference)
+        network, tokenizer = saved(AutoModelForSequenceClassification, self.reference, base=self.base)
         head = self.head or head_of(network.config)
         labels = labels or [network.config.id2label[index] for index in sorted(network.config.id2label)]
         if head == "softmax":
             order = self._order(network.config.id2label, labels)
             if order != sorted(order):
-                _reorder(network, order)
+                reorder(network, tokenizer, order)
             network.config.id2label = dict(enumerate(labels))
             network.config.label2id = {label: index for index, label in enumerate(labels)}
         else:
@@ -152,45 +166,118 @@ def load_saved(
     Args:
         kind: one of the Auto classes of transformers.
         options: passed on to the network, such as `add_pooling_layer=False`.
+
+    Raises:
+        AttrimarkError: it has no tokenizer files, or is an adapter.
+    """
+    if is_adapter(folder):  # from_pretrained would load the network that it names, unasked
+        raise AttrimarkError(f"path:{folder} is an adapter: merge it into its network, and save that")
+    tokenizer = load_tokenizer(f"path:{folder}", folder)
+    network, missing = load_network(kind, folder, dtype, **options)
+    return network, tokenizer, missing
+
+
+def load_tokenizer(reference: str, folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a directory.
+
+    Raises:
+        AttrimarkError: it has no tokenizer files, or a part of them.
     """
     from transformers import AutoTokenizer
 
-    trust = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception:
+        # whatever transformers says of them
+        if not has_vocabulary(folder):
+            raise no_tokenizer(reference) from None
+        if (folder / "vocab.json").is_file() and not any((folder / name).is_file() for name in MERGES):
+            raise no_tokenizer(reference, MERGES[:1]) from None
+        raise
+    require_read(reference, folder, tokenizer)
+    return tokenizer
+
+
+def load_network(kind: Any, folder: Path, dtype: torch.dtype, **options: Any) -> tuple[Any, list[str]]:
+    """The network of a directory, and the names of the weights that it lacks or has in another shape."""
     with quiet():
-        tokenizer = AutoTokenizer.from_pretrained(folder, **trust)
         network, report = kind.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **trust, **options
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            output_loading_info=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            **options,
         )
-    return network, tokenizer, sorted(report["missing_keys"])
+    return network, sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
 
 
 def saved(
-    kind: Any, reference: str, dtype: torch.dtype = torch.float32, unread: tuple[str, ...] = ()
+    kind: Any,
+    reference: str,
+    dtype: torch.dtype = torch.float32,
+    unread: tuple[str, ...] = (),
+    base: str | None = None,
 ) -> tuple[Any, PreTrainedTokenizerBase]:
-    """Network and tokenizer, complete.
+    """Network and tokenizer, complete and of one vocabulary; an adapter is merged into the network it belongs to.
 
     Args:
         unread: how names of weights begin that may be missing, since nobody reads what they compute.
+        base: the reference of the network that an adapter belongs to; by default the one that it names.
 
     Raises:
-        AttrimarkError: they cannot be fetched or read, are pickled, or weights are missing.
+        AttrimarkError: they cannot be fetched or read, are pickled, weights or tokenizer files are missing, or the
+            tokenizer is another network's.
     """
     from safetensors import SafetensorError
 
     folder = fetch(reference)
-    if not any(folder.glob("*.safetensors")):
-        raise AttrimarkError(f"{reference} holds no safetensors weights; pickled ones are not loaded: convert them")
+    require_weights(reference, folder)
     try:
-        network, tokenizer, missing = load_saved(kind, folder, dtype)
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise AttrimarkError(f"{reference} could not be loaded: {error}") from error
+        if is_adapter(folder):
+            network, tokenizer = _with_adapter(kind, reference, folder, dtype, unread, base)
+        else:
+            tokenizer = load_tokenizer(reference, folder)
+            network = _complete(kind, reference, folder, dtype, unread)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise AttrimarkError(f"{reference} could not be loaded: {' '.join(str(error).split())}") from error
+    try:
+        require_vocabulary(tokenizer, network)
+    except AttrimarkError as error:
+        raise AttrimarkError(f"{reference}: {error}") from error
+    return network, tokenizer
+
+
+def _complete(
+    kind: Any, reference: str, folder: Path, dtype: torch.dtype, unread: tuple[str, ...], **options: Any
+) -> Any:
+    """The network, whose weights are all there but for those that nobody reads."""
+    mapping = renamed_weights(reference, folder)
+    network, missing = load_network(kind, folder, dtype, key_mapping=mapping, **options)
     missing = [name for name in missing if not name.startswith(unread)]
     if missing:
-        raise AttrimarkError(
-            f"{reference} lacks trained weights for {', '.join(missing)}: it was saved as another kind of "
-            f"model ({', '.join(network.config.architectures or ['unknown'])})"
-        )
-    return network, tokenizer
+        raise lacking(reference, folder, missing, network.config.architectures or ())
+    return network
+
+
+def _with_adapter(
+    kind: Any, reference: str, folder: Path, dtype: torch.dtype, unread: tuple[str, ...], base: str | None
+) -> tuple[Any, PreTrainedTokenizerBase]:
+    """The adapter's network and tokenizer; its tokenizer is the other network's where none was saved with it."""
+    below = base or saved_adapter.adapted(reference, folder)
+    inner = fetch(below)
+    require_weights(below, inner)
+    if is_adapter(inner):
+        raise AttrimarkError(f"{reference} is an adapter of {below}, which is an adapter too: merge that one first")
+    saved_adapter.require_peft(reference)
+    words = folder if has_vocabulary(folder) else inner
+    tokenizer = load_tokenizer(reference if words is folder else below, words)
+    options = saved_adapter.options(kind, folder, inner)
+    replaced = saved_adapter.replaced(folder)
+    network = _complete(kind, below, inner, dtype, (*unread, *replaced), **options)
+    return saved_adapter.merge(reference, folder, network), tokenizer
 
 
 def fine_tuned_from(model: M, network: Any, tokenizer: PreTrainedTokenizerBase) -> M:
@@ -220,24 +307,6 @@ def _below_head(network: Any, encoder: Any) -> nn.Module:
     return copy.deepcopy(network, {id(own): encoder})
 
 
-def _reorder(network: nn.Module, order: Sequence[int]) -> None:
-    """Put the rows of the output layer into another order.
-
-    Raises:
-        AttrimarkError: the last layer with as many outputs as labels is not the one that decides.
-    """
-    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
-    probe = {"input_ids": torch.arange(4)[None], "attention_mask": torch.ones(1, 4, dtype=torch.long)}
-    network.eval()
-    with torch.no_grad():
-        before = network(**probe).logits
-        for parameter in next(layer for layer in reversed(layers) if layer.out_features == len(order)).parameters():
-            parameter.copy_(parameter[list(order)])
-        after = network(**probe).logits
-    if not torch.allclose(after, before[:, list(order)], atol=1e-5):
-        raise AttrimarkError(f"the outputs of {type(network).__name__} cannot be put into the dataset's order")
-
-
 def kinds_of_reference(reference: str) -> frozenset[NetworkKind] | None:
     """The kinds of the network in a folder; None of one that would have to be fetched."""
     return kinds_of_folder(fetch(reference)) if Reference.parse(reference).scheme == "path" else None
@@ -250,17 +319,12 @@ def is_small(reference: str) -> bool:
     return sum(file.stat().st_size for file in fetch(reference).glob("*.safetensors")) <= SMALL
 
 
-def _fingerprint(source: ModelSource, *references: str | None) -> str:
-    """The options, and for a path, whose content nothing pins, the hashes of what is loaded from it."""
-    return "-".join(_content(source, reference) for reference in references if reference is not None)
+def _fingerprint(source: ModelSource, reference: str, base: str | None = None) -> str:
+    """The options, and for a path, whose content nothing pins, the hashes of what is loaded from it.
 
-
-def _content(source: ModelSource, reference: str) -> str:
-    if Reference.parse(reference).scheme != "path":
-        return source.digest
-    folder = fetch(reference)
-    files = sorted(
-        path for ending in ("safetensors", "json", "txt", "model", "jinja") for path in folder.glob(f"*.{ending}")
-    )
-    told = [source.digest, *(f"{path.name} {file_hash(path)}" for path in files)]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    Raises:
+        AttrimarkError: there is nothing at a path; an adapter's network is not known.
+    """
+    if base is None:
+        base = saved_adapter.adapted_unpinned(reference)
+    return "-".join(content(source, each) for each in (reference, base) if each is not None)

@@ -49,7 +49,7 @@ class HubWriter(ModelSource):
             AttrimarkError: it cannot be fetched or read, weights are missing, or the prompt does not fit.
             Unsupported: the model named as its base has another depth, width or vocabulary.
         """
-        network, tokenizer = loaded(self.reference, self.dtype, device)
+        network, tokenizer = loaded(self.reference, self.dtype, device, self.base)
         model = Writer(network, tokenizer, self.prompt, self.chat, self.most, system=self.system)
         return beside(model, self.base, self.dtype, device)
 

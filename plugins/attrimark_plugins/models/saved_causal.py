@@ -35,7 +35,7 @@ def prompt_classifier(
         AttrimarkError: they cannot be fetched or read, weights are missing, or the prompt does not fit.
         Unsupported: the model at `base` has another depth, width or vocabulary.
     """
-    network, tokenizer = loaded(reference, dtype, device)
+    network, tokenizer = loaded(reference, dtype, device, base)
     model = PromptClassifier(network, tokenizer, labels, prompt, chat, answers, features=features, system=system)
     return beside(model, base, dtype, device)
 
@@ -45,12 +45,17 @@ def beside(model: M, base: str | None, dtype: Dtype, device: str) -> M:
     return model if base is None else fine_tuned_from(model, *loaded(base, dtype, device))
 
 
-def loaded(reference: str, dtype: Dtype, device: str) -> tuple[Any, Any]:
-    """Network and tokenizer, on the device and in evaluation mode; raises as `saved`."""
+def loaded(reference: str, dtype: Dtype, device: str, base: str | None = None) -> tuple[Any, Any]:
+    """Network and tokenizer, on the device and in evaluation mode; raises as `saved`.
+
+    Args:
+        base: the reference of the network that an adapter belongs to.
+    """
     from transformers import AutoModelForCausalLM
 
     halved = dtype == "bfloat16"
-    network, tokenizer = saved(AutoModelForCausalLM, reference, torch.bfloat16 if halved else torch.float32)
+    numbers = torch.bfloat16 if halved else torch.float32
+    network, tokenizer = saved(AutoModelForCausalLM, reference, numbers, base=base)
     if halved:
         in_mixed_precision(network)
     return network.to(device).eval(), tokenizer

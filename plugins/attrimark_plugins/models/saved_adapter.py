@@ -1,0 +1,169 @@
+"""A PEFT adapter that somebody saved, merged into the network that it was trained on."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from attrimark_registry import AttrimarkError, fetch
+from attrimark_registry.assets import Reference
+from torch import Tensor, nn
+
+from .output_layer import output_layers
+from .saved_folder import ADAPTER, ADAPTER_CONFIG, is_adapter
+
+_PREFIX = "base_model.model."  # of every name in an adapter's file
+
+
+def adapted(reference: str, folder: Path) -> str:
+    """The reference of the network that the adapter in this folder was trained on, as its configuration names it.
+
+    A local folder counts for an adapter that is local too (`path:`); a model of a hub is used where it is pinned.
+
+    Raises:
+        AttrimarkError: it names none, one that is not there, or one of a hub without its revision.
+    """
+    settings = _settings(reference, folder)
+    name = settings.get("base_model_name_or_path") or ""
+    remedy = (
+        'name the model that it was trained on: base = "path:DIRECTORY", or base = "hf:owner/name@<the 40 digits of a '
+        'revision>"'
+    )
+    if not name:
+        raise AttrimarkError(f"{reference} is an adapter, and its {ADAPTER_CONFIG} names no model: {remedy}")
+    if Reference.parse(reference).scheme == "path":
+        for place in (Path(name).expanduser(), folder / name):
+            if place.is_dir():
+                return f"path:{place}"
+    revision = settings.get("revision") or ""
+    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name) and re.fullmatch(r"[0-9a-f]{40}", revision):
+        return f"hf:{name}@{revision}"
+    raise AttrimarkError(
+        f"{reference} is an adapter of {name}, which is no folder here and not pinned to a revision: {remedy}"
+    )
+
+
+def adapted_unpinned(reference: str) -> str | None:
+    """As `adapted`, where the reference is the path of an adapter, whose network may change; else None."""
+    if Reference.parse(reference).scheme != "path" or not is_adapter(folder := fetch(reference)):
+        return None
+    return adapted(reference, folder)
+
+
+def require_peft(reference: str) -> None:
+    """Raises AttrimarkError where peft is not installed."""
+    if find_spec("peft") is None:
+        raise AttrimarkError(f"{reference} is an adapter, which needs peft: pip install 'attrimark[adapters]'")
+
+
+def replaced(folder: Path) -> tuple[str, ...]:
+    """The names of the network's own weights that are saved with the adapter, such as those of a head."""
+    return tuple(name.removeprefix(_PREFIX) for name in _weights(folder))
+
+
+def options(kind: Any, folder: Path, inner: Path) -> dict[str, Any]:
+    """What to load the network in `inner` with, so that the adapter's head fits: its number of labels, their names.
+
+    The names are those of the adapter's own config.json, where it has one; else the network's, or LABEL_0 and so on.
+    """
+    from transformers import AutoConfig
+
+    trust = {"local_files_only": True, "trust_remote_code": False}
+    settings = AutoConfig.from_pretrained(inner, **trust)
+    with torch.device("meta"):
+        network = kind.from_config(settings, trust_remote_code=False)
+    count = _outputs(folder, network)
+    # a base's own head, of another size, is replaced
+    chosen: dict[str, Any] = {"ignore_mismatched_sizes": True}
+    if count is None:
+        return chosen
+    if (folder / "config.json").is_file():
+        own = AutoConfig.from_pretrained(folder, **trust)
+        names = own.id2label or {}
+        if len(names) == count:
+            return {**chosen, "num_labels": count, "id2label": names}
+    return chosen if count == settings.num_labels else {**chosen, "num_labels": count}
+
+
+def merge(reference: str, folder: Path, network: Any) -> nn.Module:
+    """The network with the adapter folded into its weights, and with what was saved beside it, such as a head.
+
+    Raises:
+        AttrimarkError: the adapter is of a kind that is not kept in weights, its network is quantized, or it does not
+            fit the network.
+    """
+    import peft
+
+    if not all(parameter.is_floating_point() for parameter in network.parameters()):
+        raise AttrimarkError(
+            f"the network of the adapter {reference} has quantized weights, which merging would round once more: name "
+            "the same network in float as base"
+        )
+    weights = _weights(folder)
+    try:
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+            warnings.simplefilter("ignore")  # of another name of the base; what is missing is looked at here
+            settings = peft.PeftConfig.from_pretrained(str(folder))
+            _grow(network, weights)
+            wrapped: Any = peft.get_peft_model(network, settings)
+            if settings.is_prompt_learning or not hasattr(wrapped, "merge_and_unload"):
+                raise ValueError(f"adapters of the kind {settings.peft_type} are not kept in a network's weights")
+            loaded = peft.set_peft_model_state_dict(wrapped, weights)
+            expected = peft.get_peft_model_state_dict(wrapped, save_embedding_layers=False)
+            if wrong := sorted({*loaded.unexpected_keys, *(expected.keys() - weights.keys())}):
+                raise ValueError(f"these weights are on one side only: {', '.join(wrong)}")
+            merged = wrapped.merge_and_unload(safe_merge=True)
+    except (KeyError, ValueError, RuntimeError, TypeError, AttributeError, NotImplementedError) as error:
+        said = " ".join(str(error).split())
+        raise AttrimarkError(
+            f"the adapter {reference} does not fit the network that it was put into: {said}; name the one that it was "
+            "trained on as base"
+        ) from error
+    if hasattr(merged, "peft_config"):
+        del merged.peft_config
+    return merged
+
+
+def _outputs(folder: Path, network: nn.Module) -> int | None:
+    """How many labels the adapter's own head decides between; None where it has none for this kind of network."""
+    weights = _weights(folder)
+    heads = (weights.get(f"{_PREFIX}{name}.weight") for name, _ in output_layers(network))
+    return next((len(head) for head in heads if head is not None), None)
+
+
+def _grow(network: Any, weights: Mapping[str, Tensor]) -> None:
+    """Give the network's tables as many rows as those that were saved with the adapter, which replace them."""
+    tables = {id(table): name for name, table in network.named_modules() if hasattr(table, "num_embeddings")}
+    table = network.get_input_embeddings()
+    own = weights.get(f"{_PREFIX}{tables.get(id(table))}.weight")
+    if own is None or len(own) == table.num_embeddings:
+        return
+    network.resize_token_embeddings(len(own), mean_resizing=False)
+    written = network.get_output_embeddings()
+    if written is None or written.weight is network.get_input_embeddings().weight:
+        return
+    name = next(name for name, module in network.named_modules() if module is written)
+    if f"{_PREFIX}{name}.weight" not in weights:
+        raise ValueError(f"words were added, and the rows of {name} for them were not saved")
+
+
+def _weights(folder: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / ADAPTER)
+
+
+def _settings(reference: str, folder: Path) -> Mapping[str, Any]:
+    try:
+        settings = json.loads((folder / ADAPTER_CONFIG).read_text())
+    except ValueError as error:
+        raise AttrimarkError(f"{reference}: {ADAPTER_CONFIG} is damaged ({error}): save the adapter again") from error
+    if not isinstance(settings, dict):
+        raise AttrimarkError(f"{reference}: {ADAPTER_CONFIG} is damaged: save the adapter again")
+    return settings
