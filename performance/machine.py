@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from attrimark.machine import cores
 
 
 def described(distributions: tuple[str, ...]) -> dict[str, str]:
@@ -19,7 +20,7 @@ def described(distributions: tuple[str, ...]) -> dict[str, str]:
     """
     return {
         "day": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "processor": f"{_processor()}, {cores()} cores",
         "threads": str(torch.get_num_threads()),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "load": f"{load():.1f} before",

@@ -33,6 +33,7 @@ import numpy as np
 import peers
 import torch
 from attrimark.evaluator import Answer, Question, SubsetEvaluator
+from attrimark.machine import cores
 from attrimark_plugins.datasets.rated_snippets import RatedSnippets
 from attrimark_plugins.methods.integrated_gradients import IntegratedGradients
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
@@ -84,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--texts", type=int, default=2, help="reviews to explain")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--write", action="store_true", help=f"write {REPORT.parent.name}/{REPORT.name}")
     given = parser.parse_args()

@@ -14,6 +14,7 @@ import pytest
 from attrimark.cli import main
 from attrimark.configuration.suites import read_suite
 from attrimark.discretion import WITHHELD
+from attrimark.machine import cores
 from attrimark.matrix import by_variant, cells_of
 from attrimark.outcome import run_cell
 from attrimark.prepare import prepare
@@ -221,7 +222,7 @@ def repeated(path: Path, folder: Path):
 
 def test_clean_repetitions_pass_on_a_loaded_machine(path, tmp_path):
     # other processes take the cores' time; nothing that gates may notice
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores())]
     try:
         first = repeated(path, tmp_path / "first")
         for place in range(REPETITIONS):

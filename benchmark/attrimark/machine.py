@@ -20,11 +20,17 @@ def machine() -> Mapping[str, Any]:
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "threads": torch.get_num_threads(),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "versions": {name: _version(name) for name in DISTRIBUTIONS},
     }
+
+
+def cores() -> int:
+    """How many cores this process may use, which a scheduler or `taskset` may have made fewer than there are."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux and some others have it
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _version(distribution: str) -> str | None:

@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, cast
+
+from .gpus import VARIABLE, require_gpu, visible_gpus
+from .machine import cores
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Slot:
     """A place where one worker runs: a device, and a fixed number of threads.
 
     Attributes:
+        gpu: the one GPU that the worker sees, as CUDA_VISIBLE_DEVICES names it; None on a CPU.
         discreet: drop what the worker writes to standard error, which may quote texts.
     """
 
@@ -29,17 +33,34 @@ class Slot:
     device: str
     threads: int
     discreet: bool = False
+    gpu: str | None = None
+
+    def environment(self, outer: Mapping[str, str]) -> dict[str, str]:
+        """A worker's environment: the coordinator's, with the slot's threads and GPU."""
+        environment = {
+            # threads that wait by turning in circles take the cores from each other where others compute too
+            "OMP_WAIT_POLICY": "PASSIVE",
+            **outer,
+            "OMP_NUM_THREADS": str(self.threads),
+            "TOKENIZERS_PARALLELISM": "false",
+        }
+        # chosen before torch is imported, so that each worker sees one GPU only
+        return environment if self.gpu is None else {**environment, VARIABLE: self.gpu}
 
 
 def slots_for(count: int | None, device: str | None, threads: int | None, *, discreet: bool = False) -> list[Slot]:
-    """One slot a GPU where there are some, else one on the CPU; cores are divided among them."""
-    import torch
+    """One slot a GPU where there are some, else one on the CPU; more slots than GPUs share these, and all the cores.
 
-    gpus = torch.cuda.device_count() if device in (None, "cuda") else 0
-    device = device or ("cuda" if gpus else "cpu")
-    count = count or max(1, gpus)
-    threads = threads or max(1, (os.cpu_count() or 1) // count)
-    return [Slot(number, device, threads, discreet) for number in range(count)]
+    Raises:
+        AttrimarkError: the device is "cuda", and no GPU can be used.
+    """
+    if device == "cuda":
+        require_gpu()
+    gpus = visible_gpus() if device != "cpu" else ()
+    count = count or max(1, len(gpus))
+    threads = threads or max(1, cores() // count)
+    of_slot = [gpus[number % len(gpus)] if gpus else None for number in range(count)]
+    return [Slot(number, "cuda" if gpu else "cpu", threads, discreet, gpu) for number, gpu in enumerate(of_slot)]
 
 
 @dataclass(eq=False)
@@ -55,18 +76,6 @@ class Worker:
     process: subprocess.Popen[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        environment = {
-            # threads that wait by turning in circles take the cores from each other where others compute too
-            "OMP_WAIT_POLICY": "PASSIVE",
-            **os.environ,
-            "OMP_NUM_THREADS": str(self.slot.threads),
-            "TOKENIZERS_PARALLELISM": "false",
-        }
-        if self.slot.device == "cuda":
-            # chosen before torch is imported, so that each worker sees one GPU only
-            visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-            gpus = visible.split(",") if visible else [str(number) for number in range(self.slot.number + 1)]
-            environment["CUDA_VISIBLE_DEVICES"] = gpus[self.slot.number % len(gpus)]
         command = [sys.executable, "-m", "attrimark.worker"]
         command += ["--device", self.slot.device, "--threads", str(self.slot.threads), "--store", str(self.store)]
         self.process = subprocess.Popen(
@@ -74,7 +83,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if self.slot.discreet else None,
-            env=environment,
+            env=self.slot.environment(os.environ),
             text=True,
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C is the coordinator's to handle

@@ -68,11 +68,14 @@ def command(
     from attrimark.display.bars import as_bars
     from attrimark.display.figures import save_as
     from attrimark.display.token_table import as_token_table
+    from attrimark.gpus import require_gpu
     from attrimark.network_checks import in_words
     from attrimark.prepare import prepare
 
     from .as_written import options_of, plugin
 
+    if device == "cuda":
+        require_gpu()
     catalog = load_catalog()
     chosen: Any = plugin(catalog, "method", method, **options_of(given))
     source: Any = plugin(catalog, "model", model)
