@@ -1,11 +1,15 @@
 """The subset evaluator: the same values in whatever company they are computed, and each computed once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from attrimark.attribute import attribute
 from attrimark.evaluator import Question, SubsetEvaluator
 from attrimark.meter import counted
 from attrimark.prepare import prepare
+from attrimark_plugins.methods.gradient import Gradient
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.shapley_exact import ShapleyExact
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling
@@ -119,17 +123,40 @@ def test_own_cost_is_the_same_in_every_order(prepared):
 @pytest.mark.parametrize("prepared", SOURCES[:1], indirect=True)
 def test_a_batch_that_does_not_fit_is_halved_with_the_same_numbers(prepared, monkeypatch):
     expected = explored(SubsetEvaluator(prepared.model), prepared.rows, "mask")
-    fits, outputs = 3, prepared.model.outputs
+    outputs, failed = prepared.model.outputs, []
 
     def small_memory(batch, embeddings=None):
-        if len(batch) > fits:
+        if batch.input_ids.numel() > 40:
+            failed.append(batch.input_ids.numel())
             raise torch.OutOfMemoryError("no room")
         return outputs(batch, embeddings)
 
     monkeypatch.setattr(prepared.model, "outputs", small_memory)
-    halved = explored(SubsetEvaluator(prepared.model), prepared.rows, "mask")
+    evaluator = SubsetEvaluator(prepared.model)
+    halved = explored(evaluator.alone(prepared.rows[0]), prepared.rows, "mask")
     for one, other in zip(expected, halved, strict=True):
         np.testing.assert_allclose(one.scores.values, other.scores.values, atol=1e-5)
+    assert failed == sorted(set(failed), reverse=True)  # no size twice
+    failed.clear()
+    explored(evaluator, prepared.rows[:1], "mask")  # what fitted one evaluator of a model is known to the others
+    assert failed == []
+
+
+@pytest.mark.parametrize("prepared", SOURCES[:1], indirect=True)
+def test_batches_of_a_network_method_that_do_not_fit_fail_once(prepared, monkeypatch):
+    model, collate, failed = prepared.model, prepared.model.collate, []
+    many = replace(prepared, rows=prepared.rows[:1] * 12)
+
+    def small_memory(rows):
+        if len(rows) > 4:
+            failed.append(len(rows))
+            raise torch.OutOfMemoryError("no room")
+        return collate(rows)
+
+    monkeypatch.setattr(model, "collate", small_memory)
+    for _ in range(2):
+        attribute(many, Gradient())
+    assert failed == [11, 6]  # the longest row is explained alone
 
 
 @pytest.mark.parametrize("prepared", SOURCES[:1], indirect=True)

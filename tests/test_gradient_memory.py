@@ -1,7 +1,9 @@
 """Gradients that always fit: fewer rows a pass, then checkpointed blocks, and the same numbers."""
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -170,7 +172,7 @@ def test_where_not_even_that_fits_the_error_is_told(monkeypatch: pytest.MonkeyPa
 
 @given(count=st.integers(1, 60), most=st.integers(1, 80), room=st.integers(1, 80))
 def test_every_item_is_computed_once_and_no_size_fails_twice(count: int, most: int, room: int) -> None:
-    model, done, failed = MODEL, [], []
+    model, done, failed = copy.copy(MODEL), [], []  # of which nothing is remembered
 
     def compute(some: range) -> None:
         if len(some) > room:
@@ -178,9 +180,29 @@ def test_every_item_is_computed_once_and_no_size_fails_twice(count: int, most: i
             raise MemoryError
         done.extend(some)
 
-    in_passes(model, compute, count, most)
-    assert done == list(range(count))
+    for _ in range(2):
+        in_passes(model, compute, count, most, length=7)
+    assert done == 2 * list(range(count))
     assert failed == sorted(set(failed), reverse=True)
+
+
+def test_what_fitted_is_remembered_in_tokens() -> None:
+    model, sizes, failed = networks.bert(), [], []
+
+    def compute(length: int, some: range) -> None:
+        lean = any("forward" in vars(block) for block in model.blocks())
+        sizes.append((len(some), length, lean))
+        if not lean and len(some) * length > 40:
+            failed.append(len(some) * length)
+            raise MemoryError
+
+    for length in (20, 5, 50, 60, 4):
+        in_passes(model, partial(compute, length), 8, 8, length)
+    assert failed == [160, 80, 50]
+    assert sizes[2:6] == [(2, 20, False)] * 4
+    assert sizes[6:7] == [(8, 5, False)]
+    assert sizes[8:24] == [(1, length, True) for length in (50, 60) for _ in range(8)]
+    assert sizes[24:] == [(8, 4, False)]
 
 
 def test_any_other_error_is_told_at_once() -> None:
@@ -188,7 +210,7 @@ def test_any_other_error_is_told_at_once() -> None:
         raise RuntimeError("shapes do not fit")
 
     with pytest.raises(RuntimeError, match="shapes do not fit"):
-        in_passes(MODEL, compute, 4, 4)
+        in_passes(MODEL, compute, 4, 4, length=7)
 
 
 @pytest.mark.parametrize("double_quant", [False, True])

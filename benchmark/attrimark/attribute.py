@@ -197,7 +197,8 @@ def _by_network(prepared: Prepared, method: ModelMethod, pooling: Pooling, draw:
         prepared.advance(str(method), len(made), len(prepared.rows))
 
     for places in _batches(prepared):
-        smaller_on_exhaustion(explain, places)
+        longest = len(prepared.rows[places[0]])
+        smaller_on_exhaustion(explain, places, lambda rows, longest=longest: prepared.evaluator.limit(rows * longest))
     return [made[place] for place in range(len(prepared.rows))]
 
 

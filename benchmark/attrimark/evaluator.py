@@ -96,12 +96,20 @@ class _Asked:
         self.refusal: str | None = None
 
 
+@dataclass(eq=False)
+class _Budget:
+    """How many tokens go through a network at once; shared by the evaluators of one model."""
+
+    tokens: int
+    nodes: int | None
+
+
 class SubsetEvaluator:
     """Values of subsets of a model's rows.
 
     Args:
         tokens: how many tokens go through the network at once, of whole rows with their padding or of a tree; by
-            default as the device and the network's shapes make best. Halved when memory runs out.
+            default as the device and the network's shapes make best. Once memory runs out, as many as fit.
         advanced: called after each batch with the numbers of subsets computed and wanted.
     """
 
@@ -109,12 +117,25 @@ class SubsetEvaluator:
         self, model: Model, tokens: int | None = None, advanced: Callable[[int, int], None] = lambda done, wanted: None
     ) -> None:
         self.model = model
-        self.tokens = tokens or TOKENS_A_BATCH.get(model.device.type, 2048)
-        self.nodes = tokens
+        self._budget = _Budget(tokens or TOKENS_A_BATCH.get(model.device.type, 2048), tokens)
         self.advanced = advanced
         self._outputs: dict[Key, np.ndarray] = {}
         self._said: dict[Key, Said] = {}
         self._trees: bool | None = None  # unknown before the first row
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens of whole rows go through the network at once."""
+        return self._budget.tokens
+
+    @property
+    def nodes(self) -> int | None:
+        """How many tokens of a tree go through the network at once; None before the first tree."""
+        return self._budget.nodes
+
+    def limit(self, tokens: int) -> None:
+        """From now on at most so many tokens at once: more of them did not fit into memory."""
+        self._budget.tokens = max(1, min(self._budget.tokens, tokens))
 
     def forget(self) -> None:
         """Share nothing with what comes next (a suite's `isolate`)."""
@@ -122,7 +143,7 @@ class SubsetEvaluator:
         self._said.clear()
 
     def alone(self, row: Encoded) -> SubsetEvaluator:
-        """An evaluator for one row that shares no values with this one, only what is known of the model."""
+        """An evaluator for one row that shares no values with this one, only what is known of the model and memory."""
         self._try_trees([row])
         other = copy.copy(self)
         other._outputs, other._said = {}, {}
@@ -225,12 +246,12 @@ class SubsetEvaluator:
 
     def _walk(self, tree: ScoringTree, keys: Sequence[Key]) -> None:
         """Slice by slice of the tree, slices of equal size."""
-        self.nodes = self.nodes or slice_size(self.model)
+        self._budget.nodes = self._budget.nodes or slice_size(self.model)
         walk, start = Walk(tree), 0
         while start < len(tree.tokens):
             left = len(tree.tokens) - start
-            nodes = range(start, start + -(-left // -(-left // self.nodes)))
-            smaller_on_exhaustion(walk.advance, nodes, self._shrink)
+            nodes = range(start, start + -(-left // -(-left // self._budget.nodes)))
+            smaller_on_exhaustion(walk.advance, nodes, self._limit_nodes)
             start = nodes.stop
             self.advanced(tree.finished(start), len(keys))
         self._outputs.update(zip(keys, walk.outputs(), strict=True))
@@ -239,9 +260,10 @@ class SubsetEvaluator:
         """Row by row, longest rows first."""
         order = sorted(missing, key=lambda key: len(missing[key]), reverse=True)
         while order:
-            count = max(1, self.tokens // sum(self.model.lengths(missing[order[0]])))
+            longest = sum(self.model.lengths(missing[order[0]]))
+            count = max(1, self.tokens // longest)
             batch, order = order[:count], order[count:]
-            smaller_on_exhaustion(compute, batch, self._shrink)
+            smaller_on_exhaustion(compute, batch, lambda rows, longest=longest: self.limit(rows * longest))
             self.advanced(len(missing) - len(order), len(missing))
 
     def _forward(self, keys: Sequence[Key], rows: dict[Key, Encoded]) -> None:
@@ -251,9 +273,8 @@ class SubsetEvaluator:
         for key, output in zip(keys, outputs, strict=True):
             self._outputs[key] = output
 
-    def _shrink(self) -> None:
-        self.tokens = max(1, self.tokens // 2)
-        self.nodes = max(1, self.nodes // 2) if self.nodes else None
+    def _limit_nodes(self, nodes: int) -> None:
+        self._budget.nodes = nodes
 
     def _read(self, question: Question, keep: Keep, token: Voice = None) -> Values:
         """The values of subsets, or what one token of the target has of them."""

@@ -96,5 +96,6 @@ class IntegratedGradients(ModelMethod):
             mine = (here == torch.arange(len(batch), device=end.device).unsqueeze(-1)) * weight[points]
             total.add_(torch.einsum("bp,ptd->btd", mine, gradient))
 
-        in_passes(model, add, len(row), most=max(1, TOKENS_A_PASS // end.shape[1]))
+        length = end.shape[1]
+        in_passes(model, add, len(row), max(1, TOKENS_A_PASS // length), length)
         return total

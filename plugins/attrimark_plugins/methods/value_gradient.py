@@ -37,7 +37,7 @@ def value_gradient(
         here = places[some.start : some.stop]
         found.append(gradient_of_one_pass(model, rows_at(batch, here), embeddings[here], reading))
 
-    in_passes(model, add, len(batch), most=len(batch))
+    in_passes(model, add, len(batch), len(batch), embeddings.shape[1])
     return torch.cat(found)
 
 
