@@ -241,7 +241,7 @@ def test_an_empty_folder_a_missing_one_a_file_and_one_without_a_config_are_refus
     refused(tmp_path / "missing", "there is nothing at")
     refused(bert / WEIGHTS, "is a file: name the folder")
     (bert / "config.json").unlink()
-    refused(bert, r"has no config\.json")
+    refused(bert, r"and no config\.json")
 
 
 def test_weights_by_another_name_are_named(bert: Path) -> None:
@@ -292,7 +292,7 @@ def test_an_adapter_and_its_head_are_merged_into_the_network_it_names(words: boo
     assert with_base.pretrained is not None
 
 
-def test_the_base_option_stands_for_the_one_that_an_adapter_names(bert: Path, tmp_path: Path) -> None:
+def test_the_base_option_replaces_the_one_that_an_adapter_names(bert: Path, tmp_path: Path) -> None:
     folder, want = adapter(tmp_path / "adapter", bert)
     bert.rename(tmp_path / "moved")
     refused(folder, r"is an adapter of .*bert, which is no folder here.*base = ")
@@ -333,7 +333,7 @@ def test_an_adapter_whose_head_was_not_saved_is_refused(bert: Path, tmp_path: Pa
     refused(folder, "does not fit the network")
 
 
-def test_an_adapter_beside_a_whole_network_is_refused(bert: Path, tmp_path: Path) -> None:
+def test_an_adapter_next_to_a_whole_network_is_refused(bert: Path, tmp_path: Path) -> None:
     folder, _ = adapter(tmp_path / "adapter", bert)
     shutil.copy(folder / "adapter_config.json", bert)
     refused(bert, "holds a whole network and an adapter")

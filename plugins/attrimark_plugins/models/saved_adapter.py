@@ -38,9 +38,9 @@ def adapted(reference: str, folder: Path) -> str:
     if not name:
         raise AttrimarkError(f"{reference} is an adapter, and its {ADAPTER_CONFIG} names no model: {remedy}")
     if Reference.parse(reference).scheme == "path":
-        for place in (Path(name).expanduser(), folder / name):
-            if place.is_dir():
-                return f"path:{place}"
+        for local in (Path(name).expanduser(), folder / name):
+            if local.is_dir():
+                return f"path:{local}"
     revision = settings.get("revision") or ""
     if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name) and re.fullmatch(r"[0-9a-f]{40}", revision):
         return f"hf:{name}@{revision}"
@@ -92,7 +92,7 @@ def options(kind: Any, folder: Path, inner: Path) -> dict[str, Any]:
 
 
 def merge(reference: str, folder: Path, network: Any) -> nn.Module:
-    """The network with the adapter folded into its weights, and with what was saved beside it, such as a head.
+    """The network with the adapter folded into its weights, and with what was saved with it, such as a head.
 
     Raises:
         AttrimarkError: the adapter is of a kind that is not kept in weights, its network is quantized, or it does not

@@ -44,12 +44,12 @@ def require_weights(reference: str, folder: Path) -> None:
         _require_one(reference, folder)
         files = [folder / ADAPTER]
         if not files[0].is_file():
-            raise _no_weights(reference, folder, f"{ADAPTER} beside its {ADAPTER_CONFIG}")
+            raise _no_weights(reference, folder, f"{ADAPTER} next to its {ADAPTER_CONFIG}")
     else:
         files = weight_files(reference, folder)
         if not (folder / "config.json").is_file():
             raise AttrimarkError(
-                f"{reference} has no config.json beside its weights: save the network with model.save_pretrained"
+                f"{reference} has weights and no config.json: save the network with model.save_pretrained"
             )
     for file in (*files, *(path for name in VOCABULARIES for path in folder.glob(name)), *folder.glob("*.json")):
         _require_content(reference, file)
