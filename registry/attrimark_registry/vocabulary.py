@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from .errors import AttrimarkError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 # Tables are padded to multiples of 64 or 128 and hold spare rows: 28 of T5's 32,128, 943 of Phi-2's 51,200, and
 # 4 % of Persimmon's 262,144. Another model's tokenizer leaves more: BERT's 30,522 words on XLM-R's 250,002 rows.
+_MODALITY = re.compile("image|audio|video")
 _SPARE_ROWS, _SPARE_SHARE = 1024, 0.2
 
 
@@ -34,7 +36,11 @@ def require_vocabulary(tokenizer: PreTrainedTokenizerBase, network: nn.Module) -
     rows = _rows(network)
     if rows is None:
         return
-    ids = {*words.values(), *tokenizer.added_tokens_decoder, *tokenizer.all_special_ids}
+    # a text model may share its tokenizer with one of several modalities: Gemma 3's has a token for images beyond the
+    # table, which no text holds
+    added = tokenizer.added_tokens_decoder
+    others = {place for place, token in added.items() if token.special and _MODALITY.search(str(token))}
+    ids = {*words.values(), *added, *tokenizer.all_special_ids} - others
     last = max(ids)
     if last >= rows:
         raise AttrimarkError(
