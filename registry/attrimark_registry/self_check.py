@@ -31,6 +31,7 @@ from .reads import is_mean_of_parts, last_states, probes, reads_of, replaced_sta
 from .text import Example
 
 LENGTHS = (3, 5, 8)  # words of the texts: no two texts have as many tokens
+SLIGHTLY = 2**-20
 LONGEST_WORD = 20  # characters: without spaces between words, a text would be one
 MOST_FORWARDS = 12  # calls of the network that a check may take
 
@@ -191,13 +192,15 @@ class _Trial:
 
     def _by_embeddings(self, model: Model, rows: Sequence[Encoded]) -> Outputs:
         batch = model.collate(rows)
-        embeddings = model.embed(batch).detach().requires_grad_(True)
+        # not quite those of words: a network may look for the words that embeddings are of
+        embeddings = (model.embed(batch).detach() * (1 + SLIGHTLY)).requires_grad_(True)
         if model.handling.embeddings == "table":
             # the embeddings alone may decide: a network may read ids elsewhere too
             others = [_exchanged(row, row.feature_of >= 0) for row in rows]
             batch = replace(batch, input_ids=model.collate(others).input_ids)
         with torch.enable_grad(), last_states(model.network) as found:
             outputs = model.outputs(batch, embeddings)
+        torch.autograd.grad(outputs.sum(), embeddings, retain_graph=True)
         if isinstance(model, Classifier):
             real = batch.real[0]
             of_first = found.states if found.states is None or found.states.shape[1] == len(real) else None
