@@ -9,6 +9,7 @@ import pytest
 import torch
 import transformers
 from attrimark_plugins.datasets.planted import Planted
+from attrimark_plugins.models import camembert_tiny
 from attrimark_plugins.models.camembert import WEIGHTS, Camembert
 from attrimark_plugins.models.camembert_tiny import CamembertTiny
 from attrimark_plugins.models.hub import quiet
@@ -222,7 +223,13 @@ def test_weights_follow_the_options_whatever_the_threads_and_the_global_generato
     small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ATTRIMARK_CACHE", str(tmp_path))
-    threads = torch.get_num_threads()
+    threads, used = torch.get_num_threads(), set()
+
+    def counted(*given: Any) -> None:
+        used.add(torch.get_num_threads())
+        pretrain(*given)
+
+    monkeypatch.setattr(camembert_tiny, "pretrain", counted)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(12345)
         state = torch.random.get_rng_state()
@@ -233,7 +240,10 @@ def test_weights_follow_the_options_whatever_the_threads_and_the_global_generato
         finally:
             torch.set_num_threads(threads)
         assert torch.equal(torch.random.get_rng_state(), state)
-    assert same(weights(again), weights(small))
+    assert used == {1}  # so that sums are taken in one order
+    with torch.no_grad():
+        batch = small.collate([small.encode(Example("a", ("le maire, la taxe",)))])
+        assert_close(again.outputs(batch), small.outputs(batch), atol=1e-3, rtol=0)
 
 
 def test_the_fingerprint_tells_weights_apart(

@@ -28,6 +28,8 @@ SOURCES = [
     TinyCausal(shape="mistral"),
     TinyCausal(shape="gpt2"),
 ]
+# of differences between outputs near 60, which float32 rounds to 4e-6
+ROUNDING = 1e-4
 CASES = [
     pytest.param(source, operator, id=f"{source.shape}-{operator}")
     for source in SOURCES
@@ -51,7 +53,7 @@ def test_values_do_not_depend_on_their_batch(source, operator):
         together = explored(SubsetEvaluator(model, tokens=4096), rows, operator)
         alone = explored(SubsetEvaluator(model, tokens=1), rows, operator)
     for one, other in zip(together, alone, strict=True):
-        np.testing.assert_allclose(one.scores.values, other.scores.values, atol=1e-5)
+        np.testing.assert_allclose(one.scores.values, other.scores.values, atol=ROUNDING)
         assert one.own.forwards == other.own.forwards
         assert one.own.tokens == other.own.tokens
 
@@ -89,7 +91,7 @@ def test_scores_equal_captums_of_the_indicator_of_features(source, operator, met
                 rng = np.random.default_rng(0)  # the orders that ours draws
                 monkeypatch.setattr(torch, "randperm", lambda n, rng=rng, **_: torch.from_numpy(rng.permutation(n)))
                 expected = ShapleyValueSampling(value_of).attribute(whole, baselines=0.0, n_samples=3)
-            np.testing.assert_allclose(answer.scores.values, expected[0].numpy(), atol=1e-4)
+            np.testing.assert_allclose(answer.scores.values, expected[0].numpy(), atol=ROUNDING)
 
 
 @pytest.mark.parametrize("prepared", SOURCES[:1], indirect=True)
@@ -135,7 +137,7 @@ def test_a_batch_that_does_not_fit_is_halved_with_the_same_numbers(prepared, mon
     evaluator = SubsetEvaluator(prepared.model)
     halved = explored(evaluator.alone(prepared.rows[0]), prepared.rows, "mask")
     for one, other in zip(expected, halved, strict=True):
-        np.testing.assert_allclose(one.scores.values, other.scores.values, atol=1e-5)
+        np.testing.assert_allclose(one.scores.values, other.scores.values, atol=ROUNDING)
     assert failed == sorted(set(failed), reverse=True)  # no size twice
     failed.clear()
     explored(evaluator, prepared.rows[:1], "mask")  # what fitted one evaluator of a model is known to the others
@@ -163,7 +165,7 @@ def test_batches_of_a_network_method_that_do_not_fit_fail_once(prepared, monkeyp
 def test_the_ends_of_an_exploration_are_told(prepared):
     exact = explored(SubsetEvaluator(prepared.model), prepared.rows, "mask", ShapleyExact())
     for answer in exact:
-        assert answer.scores.values.sum() == pytest.approx(answer.value_full - answer.value_empty, abs=1e-6)
+        assert answer.scores.values.sum() == pytest.approx(answer.value_full - answer.value_empty, abs=1e-5)
 
 
 def questions(rows, operator, method):

@@ -79,7 +79,7 @@ def values(metric, model, examples) -> np.ndarray:
 
 def test_what_is_written_as_the_reference_has_the_best_value_of_all_metrics(writer, metrics):
     for metric in metrics:
-        np.testing.assert_allclose(values(metric, writer, referred(writer)), 1, atol=1e-6)
+        np.testing.assert_allclose(values(metric, writer, referred(writer)), 1, atol=1e-5)
 
 
 def test_what_is_written_otherwise_has_less_and_stays_within_bounds(writer, metrics):
@@ -188,9 +188,9 @@ def test_codebertscore_matches_the_tokens_with_letters_or_digits_in_their_contex
             ]
             sides.append(states[counted])
         precision, recall = slow_matching(*sides)
-        assert found.diagnostics["precision"][place] == pytest.approx(precision, abs=1e-6)
-        assert found.diagnostics["recall"][place] == pytest.approx(recall, abs=1e-6)
-        assert found.values[place] == pytest.approx(2 * precision * recall / (precision + recall), abs=1e-6)
+        assert found.diagnostics["precision"][place] == pytest.approx(precision, abs=1e-5)
+        assert found.diagnostics["recall"][place] == pytest.approx(recall, abs=1e-5)
+        assert found.values[place] == pytest.approx(2 * precision * recall / (precision + recall), abs=1e-5)
     assert len(sides[0]) < len(sides[1])
 
 

@@ -113,7 +113,7 @@ def test_checkpointing_changes_no_number_and_no_count(make: Callable[[], Model])
         plain, much, passes = gradient(model, batch)
         with checkpointed(model):
             lean, little, recounted = gradient(model, batch)
-    torch.testing.assert_close(lean, plain, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(lean, plain, rtol=1e-5, atol=1e-5)
     assert recounted == passes  # blocks computed again are no pass through the network
     assert passes.forwards == passes.backwards > 0
     assert little < much / 3

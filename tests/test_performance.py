@@ -54,17 +54,17 @@ def test_batches_by_hand_give_our_numbers(source, size):
             for method in (LeaveOneOut(), ShapleySampling(permutations=3))
         }
         left_out, sampled = mine.values()
-        np.testing.assert_allclose(peers.ablated(value, count), left_out.scores.values, atol=1e-5)
+        np.testing.assert_allclose(peers.ablated(value, count), left_out.scores.values, atol=1e-4)
         assert value.rows == count + 1 == left_out.own.subsets
-        np.testing.assert_allclose(peers.sampled(value, count, 3, draws()), sampled.scores.values, atol=1e-5)
+        np.testing.assert_allclose(peers.sampled(value, count, 3, draws()), sampled.scores.values, atol=1e-4)
         pairs = ShapleyAntithetic(budget=3 * 2 * (count - 1) + 2)
         (in_pairs,) = SubsetEvaluator(model).explore(
             [Question(row, model.default_operator, "log-odds", pairs.explore(row.features, draws()))]
         )
         by_shap = peers.paired_by_shap(value, count, 3, seed=0)
-        np.testing.assert_allclose(by_shap.sum(), in_pairs.scores.values.sum(), atol=1e-5)
+        np.testing.assert_allclose(by_shap.sum(), in_pairs.scores.values.sum(), atol=1e-4)
         by_shapiq = peers.sampled_by_shapiq(value, count, 3, seed=0)
-        np.testing.assert_allclose(by_shapiq.sum(), sampled.scores.values.sum(), atol=1e-5)
+        np.testing.assert_allclose(by_shapiq.sum(), sampled.scores.values.sum(), atol=1e-4)
 
 
 def test_a_template_without_a_word_is_the_row_without_it():

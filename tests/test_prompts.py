@@ -358,7 +358,7 @@ def test_both_choices_of_features_decide_alike(tiny):
     for model in (narrow, wide):
         with model.active(), torch.no_grad():
             values.append(model.outputs(model.collate([model.encode(RATED)])))
-    torch.testing.assert_close(*values, rtol=0, atol=0)
+    torch.testing.assert_close(*values)
 
 
 def test_a_writer_explains_what_it_writes():

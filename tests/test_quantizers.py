@@ -62,7 +62,9 @@ def test_both_backends_give_the_same_outputs_and_input_gradients(source, plugin,
         found.append(outputs_and_gradient(quantized))
         assert quantized.precision == DTYPES[compute]
     for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+        # sums may be taken in another order, each of whose products is rounded to `compute`
+        rounding = max(1e-5, 4 * torch.finfo(DTYPES[compute]).eps) * one.abs().max().item()
+        torch.testing.assert_close(one, other, atol=rounding, rtol=0)
     assert found[0][1].abs().max() > 0
     assert model.precision == torch.float32
 
@@ -92,7 +94,8 @@ def test_a_network_that_computes_in_few_bits_is_quantized_as_its_weights_are():
     for backend in ("bitsandbytes", "fake"):
         wanted, found = (Nf4(backend=backend, skip=("lm_head",)).quantize(model) for model in (exact, halved))
         assert found.precision == torch.float32
-        assert torch.equal(outputs_and_gradient(found)[0], outputs_and_gradient(wanted)[0])
+        # in bfloat16 they would differ by a hundredth
+        torch.testing.assert_close(outputs_and_gradient(found)[0], outputs_and_gradient(wanted)[0])
 
 
 def test_the_model_given_is_left_as_found_and_the_new_one_differs():

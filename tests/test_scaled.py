@@ -79,7 +79,7 @@ def states(model, examples=SPLITS.test):
 
 
 def test_alpha_one_is_the_fine_tuned_network(tuned):
-    assert torch.equal(answers(scaled(tuned, 1.0)), answers(tuned))
+    assert_close(answers(scaled(tuned, 1.0)), answers(tuned))
 
 
 def test_alpha_zero_has_the_blocks_of_the_pretrained_network(tuned):
@@ -124,7 +124,7 @@ def test_the_decomposition_of_a_scaled_network_is_exact(tuned):
         found = contributions(
             model, model.pretrained, model.collate([model.encode(example) for example in SPLITS.test])
         )
-    assert found.residual.max() <= 1e-6
+    assert found.residual.max() <= 1e-5
     nothing = scaled(tuned, 0.0)
     with nothing.active():
         batch = nothing.collate([nothing.encode(example) for example in SPLITS.test])
@@ -176,7 +176,7 @@ def test_a_classifier_of_transformers_is_scaled_though_its_origin_has_a_head_of_
     for origin in (theirs, networks.bert()):
         tuned = FULL.fine_tune(origin, SPLITS.train, [0])[0]
         assert type(tuned.network) is not type(tuned.pretrained.network)
-        assert torch.equal(answers(scaled(tuned, 1.0)), answers(tuned))
+        assert_close(answers(scaled(tuned, 1.0)), answers(tuned))
         assert not torch.allclose(answers(scaled(tuned, 0.5)), answers(tuned), atol=1e-4)
 
 
@@ -290,7 +290,7 @@ def test_what_has_no_origin_and_what_is_scaled_already_are_refused(causal):
 def test_a_quantized_network_is_scaled_and_a_scaled_one_quantized_alike(causal):
     first = scaled(Nf4(backend="fake").quantize(causal), 0.5)
     last = Nf4(backend="fake").quantize(scaled(causal, 0.5))
-    assert torch.equal(answers(first), answers(last))
+    assert_close(answers(first), answers(last))
     assert not torch.allclose(answers(first), answers(scaled(causal, 0.5)), atol=1e-4)
 
 

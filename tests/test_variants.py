@@ -18,6 +18,7 @@ from attrimark_plugins.strategies.full import Full
 from attrimark_plugins.strategies.lora import Lora
 from attrimark_plugins.strategies.reworded import Reworded
 from attrimark_registry import AttrimarkError, ModelSource
+from torch.testing import assert_close
 
 FAKE = Nf4(backend="fake")
 FULL, FROZEN, LORA = Full(epochs=1), Frozen(epochs=1), Lora(epochs=1)
@@ -57,7 +58,10 @@ def test_a_network_that_was_kept_is_the_one_that_was_trained(chain, tmp_path, tr
     count = len(trained)
     second = Variants("cpu", tmp_path).get(mine, [3])
     assert len(trained) == count > 0
-    assert torch.equal(outputs(first, mine.examples[0]), outputs(second, mine.examples[0]))
+    assert_close(outputs(first, mine.examples[0]), outputs(second, mine.examples[0]))
+    if chain[-1] is not FAKE:  # whose rounded weights are not what is kept
+        before, after = (each.network.state_dict() for each in (first, second))
+        assert all(torch.equal(before[name], after[name]) for name in first.tuned)
     assert second.tuned == first.tuned
     assert second.packed == first.packed
     assert (second.pretrained is None) == (first.pretrained is None)
@@ -126,7 +130,8 @@ def test_a_damaged_file_is_trained_again(damage, tmp_path, trained, caplog):
         path.write_bytes(next((tmp_path / "other").iterdir()).read_bytes())
     again = Variants("cpu", tmp_path).get(mine, [0])
     assert "trained again" in caplog.text
-    assert torch.equal(outputs(again, mine.examples[0]), first)
+    # rounded otherwise, a gradient near zero may step the other way; an untrained network is a tenth off
+    assert_close(outputs(again, mine.examples[0]), first, atol=1e-3, rtol=0)
     assert trained.count(("full", [0])) == 2
 
 
