@@ -139,6 +139,6 @@ except AttrimarkError as error:
 
 def test_without_room_nothing_is_left_behind(tmp_path):
     command = [sys.executable, "-c", WRITE_WITHOUT_ROOM, str(tmp_path)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
     assert str(tmp_path) in said
     assert not list(Path(tmp_path).iterdir())

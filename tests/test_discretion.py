@@ -132,7 +132,7 @@ def ran(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.syspath_prepend(folder / "site")
-        patch.setenv("PYTHONPATH", str(folder / "site"))
+        patch.setenv("PYTHONPATH", str(folder / "site"), prepend=os.pathsep)
         patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
         with heard(folder / "heard"):
             told = [call("run", suite, "--threads", "1") for suite in ("plain", "seeds")]

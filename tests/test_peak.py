@@ -1,6 +1,5 @@
 """Peak memory is counted from tensors: known sizes are found, and an explanation's peak is the same in any company."""
 
-import time
 from contextlib import contextmanager
 
 import attrimark.attribute
@@ -87,7 +86,7 @@ def test_the_longest_text_has_a_peak_that_no_company_changes(source, method):
 @pytest.mark.parametrize("method", METHODS, ids=str)
 def test_the_time_that_counting_takes_is_no_explanations_time(source, method, slows, monkeypatch):
     """The longest text has the seconds of its FLOPs at the others' rate, or its own where counting takes no time."""
-    model, lag, counting = source.load(("negative", "positive"), "cpu"), 0.2, []
+    model, lag, counting, clock = source.load(("negative", "positive"), "cpu"), 1000.0, [], [0.0]
 
     @contextmanager
     def slow(device):
@@ -98,7 +97,12 @@ def test_the_time_that_counting_takes_is_no_explanations_time(source, method, sl
             counting.clear()
 
     monkeypatch.setattr(attrimark.attribute, "peak_of_memory", slow)
-    model.network.register_forward_pre_hook(lambda *given: time.sleep(lag if counting else 0))
+    monkeypatch.setattr(attrimark.attribute.time, "perf_counter", lambda: clock[0])
+
+    def takes_time(*given):
+        clock[0] += 1 + (lag if counting else 0)
+
+    model.network.register_forward_pre_hook(takes_time)
     with model.active():
         explained = attribute(prepare(model, EXAMPLES, "predicted", "word"), method).explained
     longest, *others = sorted((each.own for each in explained), key=lambda own: own.flops, reverse=True)

@@ -78,12 +78,13 @@ class Shell:
         distribution(folder / "site")
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
+        places = [str(self.folder / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {
-            **os.environ, "PYTHONPATH": str(self.folder / "site"), "TMPDIR": str(self.temporary),
+            **os.environ, "PYTHONPATH": os.pathsep.join(places), "TMPDIR": str(self.temporary),
             "PYTHONDONTWRITEBYTECODE": "1",
         }  # fmt: skip
         command = [sys.executable, "-m", "attrimark.cli", *words]
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300)
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(scope="module")

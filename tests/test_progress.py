@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 from typing import Any
 
 import pluggy
@@ -53,7 +54,9 @@ def test_lines_are_few_and_the_last_cell_has_one() -> None:
     assert told[-1].startswith("[100/100]")
 
 
-def test_bars_show_the_variants_at_work() -> None:
+def test_bars_show_the_variants_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter((0.0, 5.0, 65.0))  # made, started, ended
+    monkeypatch.setattr("attrimark.progress.time", SimpleNamespace(monotonic=lambda: next(now)))
     bars = Bars(terminal())
     bars.started("quick", cells=3, pending=3)
     bars.advanced(VARIANT, "texts", 10, 20)
@@ -67,7 +70,7 @@ def test_bars_show_the_variants_at_work() -> None:
     bars.ended("quick", {"ok": 2, "failed": 1})
     file: Any = bars.console.file
     assert "failed (KeyError: [lost])" in file.getvalue()
-    assert "quick: 2 ok, 1 failed in 0:00:00" in file.getvalue()
+    assert "quick: 2 ok, 1 failed in 0:01:00" in file.getvalue()
 
 
 def test_a_terminal_gets_bars_a_pipe_gets_lines_and_quiet_gets_nothing() -> None:

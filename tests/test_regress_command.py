@@ -1,11 +1,13 @@
 """`attrimark record` and `attrimark regress`, as a build uses them: exit codes, bad input, pairs, documentation."""
 
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -405,21 +407,29 @@ def test_interrupting_ends_with_2_and_the_command_to_resume(shell, monkeypatch):
 
 # Time, in pairs of work trees
 
+# a clock that only the slow method moves, so that no other work on this machine does
+BY_HAND = """PAUSE = 0.1
+elapsed = [0.0]
+time.perf_counter = lambda: elapsed[0]
+"""
+
 
 def test_a_commit_slower_by_a_fifth_is_caught_in_pairs(shell, tmp_path, monkeypatch):
     site = tmp_path / "site"
-    distribution(site)
+    monkeypatch.setattr(time, "perf_counter", time.perf_counter)  # which the plugins replace in this process too
+    plugins = changed(PLUGINS, "PAUSE = 0.1\n", BY_HAND)
+    plugins = changed(plugins, "time.sleep(PAUSE)", "elapsed[0] += PAUSE")
+    distribution(site, plugins)
     suite = Path("benchmarks.toml").read_text().replace('["random", "input-x-gradient"]', '["my-slow"]', 1)
     Path("benchmarks.toml").write_text(suite)
     monkeypatch.syspath_prepend(site)
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
     identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
     for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "first"]):
         subprocess.run(["git", *words], check=True)
     fill()
     assert record(shell).exit_code == 0
-    # asleep, it is not slowed down by whatever else runs
-    distribution(site, changed(PLUGINS, "PAUSE = 0.1", "PAUSE = 0.12"))
+    distribution(site, changed(plugins, "PAUSE = 0.1\n", "PAUSE = 0.12\n"))
     told = shell("regress", "ci", *STORED, "--paired", "HEAD", "--threads", "1", "--json")
     assert told.exit_code == 1, told.output
     bad = [each for each in json.loads(told.stdout)["findings"] if each["verdict"] != "same"]

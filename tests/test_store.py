@@ -285,7 +285,7 @@ with Store(Path(sys.argv[1])) as store:
 
 def test_without_room_the_error_names_the_path_and_a_later_run_goes_on(tmp_path):
     command = [sys.executable, "-c", SAVE_UNTIL_NO_ROOM, str(tmp_path)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout
     saved, message = said.split(" ", 1)
     assert str(tmp_path / "store.sqlite") in message
     with Store(tmp_path) as store:
@@ -297,7 +297,7 @@ def test_without_room_the_error_names_the_path_and_a_later_run_goes_on(tmp_path)
 
 
 KILL_AND_KILL = """
-import itertools, os, signal, sys, time
+import itertools, os, signal, sqlite3, sys, time
 from pathlib import Path
 import numpy as np
 from attrimark.store import Store
@@ -328,10 +328,12 @@ def killed_while_saving(start, seconds):
 rng, saved = np.random.default_rng(0), 0
 for _ in range(25):
     saved += killed_while_saving(saved, rng.uniform(0, 0.1))
-    started = time.monotonic()
+    # raises where a lock is left, or anything else that a store would wait for
+    with sqlite3.connect(Path(sys.argv[1]) / "store.sqlite", timeout=0) as database:
+        database.execute("BEGIN IMMEDIATE")
+    database.close()
     with Store(Path(sys.argv[1])) as store:
         records = store.records(f"c{number}" for number in range(saved + 1))
-    assert time.monotonic() - started < 2, "the store needed time to recover"
     # the one it was at may be there or not, but never in part
     assert list(records)[:saved] == [f"c{number}" for number in range(saved)], "a finished cell is lost"
     for number, record in enumerate(records.values()):
@@ -343,7 +345,7 @@ print(saved)
 
 def test_a_killed_process_loses_no_finished_cell(tmp_path):
     command = [sys.executable, "-c", KILL_AND_KILL, str(tmp_path)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    said = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert said.returncode == 0, said.stderr
     assert int(said.stdout) >= 25
 
@@ -384,7 +386,7 @@ print(wanted)
 
 def test_a_kill_at_any_file_operation_leaves_a_usable_store(tmp_path):
     command = [sys.executable, "-c", DIE_AT_EVERY_STEP, str(tmp_path)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    said = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert said.returncode == 0, said.stderr
     kills = int(said.stdout) - 1
     assert kills > 5
