@@ -4,16 +4,21 @@
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 BIN := .venv/bin
+# a process for each core and one thread for each process; a file's tests stay together with what they share
+PYTEST := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet \
+	--numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: quickstart test lint regress clean
+.PHONY: quickstart test test-long lint regress clean
 
 quickstart: .venv/installed
 	$(BIN)/attrimark run quickstart
 
-# a process for each core and one thread for each process; a file's tests stay together with what they share
 test: .venv/installed-dev
-	OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet \
-		--numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not long"
+
+# what `make test` leaves out
+test-long: .venv/installed-dev
+	$(PYTEST) -m long
 
 # one thread: several would wait for each other where the machine is busy
 regress: .venv/installed

@@ -79,7 +79,7 @@ def test_three_seeds_speak_for_themselves_only(texts):
     assert holds_on_next_seed(differences[0]) is None
 
 
-@pytest.mark.parametrize("seeds", [3, 5, 10, 20])
+@pytest.mark.parametrize("seeds", [3, 5, *(pytest.param(each, marks=pytest.mark.long) for each in (10, 20))])
 def test_few_tables_of_equals_call_one_better_than_random(seeds):
     rng, better, wrong = np.random.default_rng(seeds), [], []
     for kind, (texts, (seed, text)) in product(KINDS, SETTINGS[::2]):

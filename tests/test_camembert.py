@@ -162,17 +162,20 @@ def accuracy(model: Any, splits: Splits) -> float:
     return float(np.mean([LABELS[best] == each.label for best, each in zip(predicted, splits.test, strict=True)]))
 
 
+@pytest.mark.long
 def test_the_pre_trained_first_token_tells_the_label(tiny: Any, splits: Splits) -> None:
     frozen = Frozen(epochs=20).fine_tune(tiny, splits.train, [0, 1])
     assert min(accuracy(model, splits) for model in frozen) > 0.85
     assert not same(*map(weights, frozen))
 
 
+@pytest.mark.long
 def test_a_short_fine_tuning_does_better(tiny: Any, splits: Splits) -> None:
     (full,) = Full(epochs=2, learning_rate=1e-3, batch_size=32).fine_tune(tiny, splits.train[:1000], [0])
     assert accuracy(full, splits) > 0.93
 
 
+@pytest.mark.long
 def test_it_is_small_and_of_camemberts_shape(tiny: Any) -> None:
     assert sum(parameter.numel() for parameter in tiny.network.parameters()) < 300_000
     assert tiny.network.config.model_type == "camembert"
@@ -186,6 +189,7 @@ def test_it_is_small_and_of_camemberts_shape(tiny: Any) -> None:
     assert np.bincount(row.feature_of[row.feature_of >= 0]).tolist() == [1, 1, 1, 1, 2]
 
 
+@pytest.mark.long
 def test_the_saved_tokenizer_is_the_one_that_was_trained_with(tiny: Any, splits: Splits) -> None:
     texts = [example.text for example in splits.test]
     learned = unigram(

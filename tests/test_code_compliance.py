@@ -293,6 +293,7 @@ def test_training_a_writer_teaches_it_to_stop(splits):
     assert tuned.generate([tuned.encode(each) for each in told[:2]], 12) == ["good", "dull"]
 
 
+@pytest.mark.long
 def test_a_trained_writer_looks_at_the_words_that_decide_and_random_scores_do_not(cache):
     splits = CodeCompliance(families=("count",), distractors=1, train=1500, validation=0, test=30).load()
     source = RuleWriterTiny(size="s", texts=2400, epochs=2)

@@ -174,7 +174,9 @@ def test_centring_each_explanation_leaves_the_pattern_alone():
         assert (ours.mean, ours.low, ours.high) == pytest.approx((theirs.mean, theirs.low, theirs.high))
 
 
-@pytest.mark.parametrize("noise", ["rw", "arw", "asrw", "qrw", "r"])
+@pytest.mark.parametrize(
+    "noise", ["asrw", "r", *(pytest.param(each, marks=pytest.mark.long) for each in ("rw", "arw", "qrw"))]
+)
 def test_noise_that_networks_share_is_booked_under_the_estimator_alone(noise):
     # common random numbers: networks of a seed (or a strategy, a quantizer) err alike in a replicate
     found = repeated(estimates, {WORD: 1.0, SEED: 0.2, noise: 2.0}, replicates=3)
@@ -247,7 +249,7 @@ def test_a_resample_of_few_seeds_takes_nothing_from_their_variance():
     assert variance.half < 0.15 * variance.mean  # with a fifth lost, the value would lie outside
 
 
-@pytest.mark.parametrize("shared", [0.0, 1.0])
+@pytest.mark.parametrize("shared", [pytest.param(0.0, marks=pytest.mark.long), 1.0])
 def test_intervals_cover(shared):
     # shared: an effect of a seed that is the same on all texts, so that more texts tell no more about it
     rng = np.random.default_rng(10)

@@ -74,6 +74,7 @@ def test_the_excess_is_counted_by_hand_for_every_labeling():
             assert found[text, way] == pytest.approx(by_hand(distances[text], rows[way].tolist(), counted))
 
 
+@pytest.mark.long
 def test_shuffled_strategy_labels_give_uniform_p_over_networks():
     rng = np.random.default_rng(1)
     found = []
@@ -84,6 +85,7 @@ def test_shuffled_strategy_labels_give_uniform_p_over_networks():
     assert kstest(found, "uniform").pvalue > 0.05
 
 
+@pytest.mark.long
 def test_quantized_twins_exchanged_give_uniform_p_although_they_share_their_seed():
     rng = np.random.default_rng(2)
     found = []

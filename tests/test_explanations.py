@@ -40,7 +40,7 @@ EDGES = {
 }
 
 
-@pytest.fixture(scope="module", params=["english", "french"])
+@pytest.fixture(scope="module", params=["english", pytest.param("french", marks=pytest.mark.long)])
 def trained(request):
     splits = Planted(language=request.param).load()
     model = TinyEncoder(language=request.param, pooling="mean").load(splits.labels, "cpu")
