@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from attrimark.attribute import attribute
+from attrimark.prepare import prepare
 from attrimark_plugins.methods.attention_rollout import AttentionRollout
 from attrimark_plugins.methods.gradient import Gradient
 from attrimark_plugins.methods.input_x_gradient import InputXGradient
@@ -15,8 +17,6 @@ from attrimark_registry import AttrimarkError, Classifier, Example, Unsupported,
 from attrimark_registry.self_check import MOST_FORWARDS, self_check
 from attrimark_registry.word_embeddings import mean_embedding
 
-from attrimark.attribute import attribute
-from attrimark.prepare import prepare
 from tests.references import networks
 from tests.references.architectures import build
 
@@ -31,7 +31,9 @@ def classifier(name, **changes):
     network, tokenizer = build(name, "classification")
     for option, value in changes.items():
         setattr(network.config, option, value)
-    return Classifier(network, tokenizer, [network.config.id2label[place] for place in range(network.config.num_labels)])
+    return Classifier(
+        network, tokenizer, [network.config.id2label[place] for place in range(network.config.num_labels)]
+    )
 
 
 def checked(model, examples=EXAMPLES):
