@@ -4,7 +4,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from attrimark_plugins.methods.coalition_pairs import all_pairs, drawn, drawn_once, how_many, pairs_of
+from attrimark_plugins.methods.coalition_pairs import all_pairs, drawn, drawn_once, how_many, pairs_of, takes_all
 from attrimark_plugins.methods.coalition_regression import every_pair
 from attrimark_plugins.methods.kernel_shap import KernelShap, by_kernel
 from attrimark_plugins.methods.leverage_shap import LeverageShap, by_leverage, expected_pairs
@@ -117,9 +117,24 @@ def test_a_budget_above_all_subsets_asks_for_each_once(method):
 def test_no_budget_is_overdrawn_and_no_subset_asked_for_twice(method, count, more, seed):
     budget = 2 * count + more
     rows = asked(method(budget=budget), count, seed)
-    assert len(np.unique(rows, axis=0)) == len(rows) <= budget
-    if method in REGRESSIONS:
-        assert len(rows) == min(2**count, budget // 2 * 2)  # what is even is spent to the last
+    assert len(np.unique(rows, axis=0)) == len(rows)
+    if takes_all(budget, count):
+        assert len(rows) == 2**count <= budget * 4 / 3
+    elif method in REGRESSIONS:
+        assert len(rows) == budget // 2 * 2  # what is even is spent to the last
+    else:
+        assert len(rows) <= budget
+
+
+@pytest.mark.parametrize(("count", "budget"), [(3, 6), (4, 12), (4, 13), (4, 14), (4, 15), (5, 24), (8, 192)])
+@pytest.mark.parametrize("method", ESTIMATORS)
+def test_a_budget_for_three_quarters_of_all_subsets_takes_all(method, count, budget):
+    game = table_game(count, seed=count)
+    scores = explained(method(budget=budget), game, count)
+    np.testing.assert_allclose(scores.values, explained(ShapleyExact(), game, count).values, atol=1e-8)
+    assert (scores.diagnostics["standard_error"] == 0).all()
+    if budget - 1 >= 2 * count and not takes_all(budget - 1, count):
+        assert len(asked(method(budget=budget - 1), count)) < budget
 
 
 @settings(max_examples=60, deadline=None)
@@ -145,7 +160,7 @@ def test_scores_sum_to_what_is_gained(method, count, more, seed):
 def test_a_budget_too_small_is_refused_with_the_smallest_one(method, count):
     with pytest.raises(Unsupported, match=f"at least {2 * count} evaluations, not {2 * count - 1}"):
         asked(method(budget=2 * count - 1), count)
-    assert len(asked(method(budget=2 * count), count)) <= 2 * count
+    assert len(asked(method(budget=2 * count), count)) <= max(2 * count, 8)  # of three features all subsets are taken
 
 
 @pytest.mark.parametrize("method", ESTIMATORS)
@@ -178,6 +193,18 @@ def test_standard_errors_are_those_of_the_draws(method, game):
     for budget in (62, 302):
         off, told = squared_errors(method(budget=budget), GAMES[game], exact, draws=40)
         assert 0.5 < (told / off) ** 0.5 < 2
+
+
+@pytest.mark.parametrize(("count", "budget"), [(5, 20), (5, 22), (6, 28), (6, 42), (7, 60)])
+@pytest.mark.parametrize("method", REGRESSIONS)
+def test_standard_errors_hold_for_few_features_too(method, count, budget):
+    games = [table_game(count, seed) for seed in range(3)]
+    exact = [explained(ShapleyExact(), game, count).values for game in games]
+    off, told = zip(
+        *(squared_errors(method(budget=budget), *each, draws=100) for each in zip(games, exact, strict=True)),
+        strict=True,
+    )
+    assert 0.8 < (np.mean(told) / np.mean(off)) ** 0.5 < 1.25
 
 
 @pytest.mark.parametrize("method", [*REGRESSIONS, ShapleyAntithetic])
@@ -256,10 +283,10 @@ def test_pairs_drawn_once_differ_and_are_equally_likely(count, size):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(3, 9), st.integers(0, 40), st.integers(0, 10**6), st.sampled_from([by_kernel, by_leverage]))
+@given(st.integers(4, 9), st.integers(0, 40), st.integers(0, 10**6), st.sampled_from([by_kernel, by_leverage]))
 def test_pairs_of_a_regression_stand_for_both_their_subsets(count, more, seed, draw):
     """The one row a pair gives, against the textbook's normal equations with one row a subset."""
-    number = min(count - 1 + more, 2 ** (count - 1) - 2)
+    number = min(count - 1 + more, 3 * 2 ** (count - 3) - 2)
     sample = draw(count, number, np.random.default_rng(seed))
     game = table_game(count, seed)
     keep = np.concatenate([sample.pairs, ~sample.pairs])

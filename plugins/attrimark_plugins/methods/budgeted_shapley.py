@@ -9,7 +9,7 @@ import numpy as np
 from attrimark_registry import Exploration, Feature, SubsetMethod
 from pydantic import Field
 
-from .coalition_pairs import affordable
+from .coalition_pairs import affordable, takes_all
 from .coalition_regression import every_pair, regress
 
 
@@ -17,8 +17,8 @@ class BudgetedShapley(SubsetMethod, ABC):
     """Shapley values with their standard error, from a given number of evaluations.
 
     Options:
-        budget: at most so many evaluations, all features and none among them; at least 2n for n features, and with
-            2ⁿ every subset is taken.
+        budget: at most so many evaluations, all features and none among them; at least 2n for n features. Where it
+            pays for three quarters of the 2ⁿ subsets, every subset is taken: the one case in which it is exceeded.
     """
 
     additive = True
@@ -35,7 +35,7 @@ class BudgetedShapley(SubsetMethod, ABC):
         """
         count = len(features)
         pairs = affordable(self.budget, count)
-        if self.budget >= 2**count:
+        if takes_all(self.budget, count):
             return (yield from regress(every_pair(count)))
         return (yield from self.estimate(count, pairs, rng))
 

@@ -13,6 +13,14 @@ from attrimark_registry import Keep, Unsupported
 from jaxtyping import Int
 
 
+def takes_all(budget: int, features: int) -> bool:
+    """Whether every subset is evaluated: the budget pays for three quarters of them, or more.
+
+    So little is left out there that an estimate from the rest is biased, and its standard error too small.
+    """
+    return 4 * budget >= 3 * 2**features
+
+
 def affordable(budget: int, features: int) -> int:
     """How many pairs a budget of evaluations pays for, beside all features and none.
 

@@ -20,11 +20,13 @@ class Sample:
         weights: of each pair in the sum of squares.
         noise: the part of each pair's squared residual that is sampling error: 0 where the pair was certain to be
             there, 1 where it came by rare chance, 1/r where it was drawn r times.
+        once: no pair was drawn twice, so that few others are left where most of a size were drawn.
     """
 
     pairs: Keep
     weights: Float[np.ndarray, " pairs"]
     noise: Float[np.ndarray, " pairs"]
+    once: bool = False
 
     @property
     def determines(self) -> bool:
@@ -48,8 +50,10 @@ def regress(sample: Sample) -> Exploration:
     scores' mean, so the regression is on what is orthogonal to it: solved exactly, not by a large weight.
 
     `standard_error` (one a feature) linearises the estimator, as surveys do (Binder, 1983), with residuals
-    corrected for how far each pair draws the fit to itself (HC2: MacKinnon & White, 1985). It is missing where
-    there are no more pairs than unknowns, which fit any values.
+    corrected for how far each pair draws the fit to itself (HC2: MacKinnon & White, 1985). Where pairs are drawn once,
+    it is the error of leaving the others out that counts, and that is larger by as much as those would have drawn the
+    fit to themselves (the jackknife's correction, HC3); the more of them were drawn, the more of it applies. It is
+    missing where a drawn pair is fitted exactly whatever its values, without which the solution is open.
     """
     count, pairs = sample.pairs.shape[1], sample.pairs
     ends = np.array([[True], [False]]).repeat(count, axis=1)
@@ -66,9 +70,13 @@ def regress(sample: Sample) -> Exploration:
     deviations = solve @ response
     scores = mean + deviations
 
-    if len(pairs) < count and sample.noise.any():
+    pull = np.einsum("pf,fp->p", design, solve)
+    drawn = sample.noise > 1e-9
+    if (pull[drawn] > 1 - 1e-9).any():
         return Scores(scores)
+    kept = 1 - sample.noise * pull
+    if sample.once:
+        kept *= (1 - (1 - sample.noise) * pull) ** 2
     residuals = response - design @ deviations
-    pull = sample.noise * np.einsum("pf,fp->p", design, solve)
-    variances = np.divide(sample.noise * residuals**2, 1 - pull, where=pull < 1 - 1e-9, out=np.zeros(len(pairs)))
+    variances = np.divide(sample.noise * residuals**2, kept, where=drawn, out=np.zeros(len(pairs)))
     return Scores(scores, {"standard_error": np.sqrt(solve**2 @ variances)})

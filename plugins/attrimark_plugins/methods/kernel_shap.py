@@ -17,10 +17,11 @@ class KernelShap(BudgetedShapley):
 
     Pairs of a subset and its complement are drawn with replacement, with probabilities in proportion to the
     kernel (n − 1) / (C(n, s) · s · (n − s)), and count as often as they come. A pair that comes again costs
-    nothing, so drawing goes on until the budget is used. A budget of 2ⁿ takes every subset, and is exact.
+    nothing, so drawing goes on until the budget is used. A budget of ¾ · 2ⁿ takes every subset, and is exact.
     """
 
     name = "kernel-shap"
+    version = "2"
 
     def estimate(self, features: int, pairs: int, rng: np.random.Generator) -> Exploration:
         return regress(by_kernel(features, pairs, rng))

@@ -18,10 +18,11 @@ class LeverageShap(BudgetedShapley):
     and its weight in the regression is the Shapley kernel over that probability. The paper draws how many pairs
     of a size there are from a binomial distribution, and c spends the budget on average; here that number is its
     expectation rounded up or down at random, with the same probabilities and never over the budget. A budget of
-    2ⁿ takes every subset, and is exact.
+    ¾ · 2ⁿ takes every subset, and is exact.
     """
 
     name = "leverage-shap"
+    version = "2"
 
     def estimate(self, features: int, pairs: int, rng: np.random.Generator) -> Exploration:
         return regress(by_leverage(features, pairs, rng))
@@ -44,7 +45,7 @@ def by_leverage(features: int, number: int, rng: np.random.Generator) -> Sample:
         numbers = np.diff(upto, prepend=0)
         wanted = zip(sizes.tolist(), numbers.tolist(), strict=True)
         pairs = np.concatenate([drawn_once(features, size, many, rng) for size, many in wanted])
-        sample = Sample(pairs, weights.repeat(numbers), noise.repeat(numbers))
+        sample = Sample(pairs, weights.repeat(numbers), noise.repeat(numbers), once=True)
         if sample.determines:
             return sample
 

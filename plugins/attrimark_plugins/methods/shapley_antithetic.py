@@ -14,10 +14,11 @@ class ShapleyAntithetic(BudgetedShapley):
 
     What comes early in an order comes late in its reverse, so where gains grow or shrink with what is there
     already, the two err in opposite directions. The budget pays for ⌊(budget − 2) / (2n − 2)⌋ such pairs of
-    orders if no subset comes up twice. A budget of 2ⁿ takes every subset, and is exact.
+    orders if no subset comes up twice. A budget of ¾ · 2ⁿ takes every subset, and is exact.
     """
 
     name = "shapley-antithetic"
+    version = "2"
 
     def estimate(self, features: int, pairs: int, rng: np.random.Generator) -> Exploration:
         number = pairs // max(1, features - 1)
