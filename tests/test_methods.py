@@ -12,7 +12,7 @@ from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.random import Random
 from attrimark_plugins.methods.shapley_exact import ShapleyExact
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling
-from attrimark_registry import Feature, Scores, Unsupported
+from attrimark_registry import Classifier, Example, Feature, Scores, Unsupported
 from attrimark_registry.conformance import additive_game, play, random_game
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from shapiq import ExactComputer
 
 from tests.references import networks
+from tests.references.architectures import build
 from tests.references.shapley import gains_along, shapley_over_orders
 
 
@@ -210,6 +211,38 @@ def test_a_linear_model_is_explained_by_weight_times_input(linear, method):
 def test_a_decision_has_no_gradient(method):
     with pytest.raises(Unsupported, match="no gradient"):
         attributed(method(reading="decision"), networks.bert())
+
+
+def test_alignment_is_the_cosine_of_embedding_and_gradient_averaged_over_tokens():
+    model = networks.bert(dtype=torch.float64)
+    rows = networks.rows(model)
+    together, _ = attributed(InputXGradient(), model, rows)
+    for row, found in zip(rows, together.diagnostics["alignment"], strict=True):
+        batch = model.collate([row])
+        with model.active():
+            embeddings = model.embed(batch).detach().requires_grad_(True)
+            model.value(model.outputs(batch, embeddings), [row.target], "log-odds").sum().backward()
+        cosines = [
+            abs(float(e @ g) / float(e.norm() * g.norm()))
+            for e, g in zip(embeddings.detach()[0], embeddings.grad[0], strict=True)
+        ]
+        assert float(found) == pytest.approx(np.mean(cosines), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "tiny"), [("bert", False), ("llama", False), ("modernbert", True), ("deberta-v2", True)]
+)
+def test_alignment_is_tiny_where_each_word_embedding_is_normalised_at_once(name, tiny):
+    network, tokenizer = build(name, "classification")
+    if name == "deberta-v2":  # as published: positions are not added to the words
+        network.deberta.embeddings.position_biased_input = False
+    model = Classifier(network, tokenizer, [str(output) for output in range(network.config.num_labels)])
+    row = model.encode(Example("0", ("the film is good",)))
+    with model.active():
+        scores = InputXGradient().attribute(
+            model, model.collate(model.decide([row], "predicted")), [np.random.default_rng(0)]
+        )
+    assert (scores.diagnostics["alignment"] < 1e-3).all() == tiny
 
 
 def test_absolute_drops_the_sign():
