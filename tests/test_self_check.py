@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrimark
 import numpy as np
 import pytest
 import torch
@@ -222,6 +223,13 @@ def test_a_network_that_draws_at_random_is_refused():
     )
     with pytest.raises(AttrimarkError, match="does not compute the same numbers twice"):
         self_check(model, EXAMPLES)
+
+
+def test_a_table_warns_of_input_x_gradient_where_embeddings_are_normalised_at_once():
+    for name, warns in (("modernbert", True), ("llama", False)):
+        network, tokenizer = build(name, "classification")
+        found = attrimark.evaluate(network, tokenizer, TEXTS, ["input-x-gradient"], ["sufficiency"])
+        assert ("their order means nothing" in " ".join(str(found).split())) == warns
 
 
 def test_special_tokens_in_a_text_are_flagged():

@@ -132,10 +132,20 @@ def _judged(
         actual=sum((each.actual for each in attributions), Cost()),
         left_out=left_out,
         machine=machine(),
-        network=prepared.network,
+        network=_with_warning(cell, prepared, attributions),
         measures=tuple(measures),
         metric_status=statuses,
     )
+
+
+def _with_warning(cell: Cell, prepared: Prepared, attributions: Sequence[Attribution]) -> Mapping[str, Any]:
+    """What was found of the network, and what the method's diagnostics say of its scores there."""
+    if cell.method is None or not attributions:
+        return prepared.network
+    names = set.intersection(*(set(each.diagnostics) for each in attributions))
+    means = {name: sum(each.diagnostics[name] for each in attributions) / len(attributions) for name in names}
+    warning = cell.method.warning(means)
+    return {**prepared.network, **({"warning": warning} if warning else {})}
 
 
 def _measure(cell: Cell, prepared: Prepared, metric: Metric, attributions: Sequence[Attribution]) -> list[Measure]:

@@ -170,6 +170,10 @@ class Method(Plugin, ABC):
 
     reading: Reading = "log-odds"
 
+    def warning(self, diagnostics: Mapping[str, float]) -> str | None:
+        """What readers of its scores must know, given its diagnostics averaged over texts; a note in the table."""
+        return None
+
 
 class SubsetMethod(Method, ABC):
     """Sees a set function over features, never the network."""

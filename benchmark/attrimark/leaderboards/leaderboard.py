@@ -79,9 +79,18 @@ def _board(place: Place, records: Sequence[Record], metrics: Mapping[str, Metric
         texts=len(texts),
         left_out=left_out,
         alone=alone(models, metrics),
-        notes=(*notes, *_refused(models, metrics)),
+        notes=(*notes, *_refused(models, metrics), *_warnings(explaining)),
     )
     return best_first(board)
+
+
+def _warnings(records: Sequence[Record]) -> list[str]:
+    """What methods say of their scores on this network: each method once, whatever the seeds."""
+    first: dict[str, str] = {}
+    for record in records:
+        if "warning" in record.network:
+            first.setdefault(str(record.specs["method"]), record.network["warning"])
+    return [f"{method}: {warning}" for method, warning in first.items()]
 
 
 def _columns(
