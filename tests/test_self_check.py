@@ -260,3 +260,29 @@ def test_rotary_positions_that_switch_with_the_length_share_no_batch_and_no_tree
     assert not takes_trees(network)
     model = Writer(network, tokenizer, "the film : {text} . it is", most=3)
     assert self_check(model, EXAMPLES).handling.sharing == "equal lengths"
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
+def test_rotary_positions_do_not_remember_a_longer_text(kind):
+    def fresh():
+        config = build("llama", "classification")[0].config
+        own = {"factor": 2.0} if kind == "dynamic" else {"short_factor": [1.0] * 4, "long_factor": [3.0] * 4}
+        config.rope_parameters = {
+            "rope_type": kind, "rope_theta": 10000.0, "original_max_position_embeddings": 6, **own
+        }  # fmt: skip
+        config.max_position_embeddings = 6 if kind == "dynamic" else 64
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            network = transformers.AutoModelForSequenceClassification.from_config(config).eval()
+        network.config.max_position_embeddings = 64
+        return network
+
+    tokenizer = build("llama", "classification")[1]
+    texts = ("a dull plot and a sad end but the music was not bad", "the film was good and not bad at all", "good")
+    model = Classifier(fresh(), tokenizer, ("a", "b", "c"))
+    model = model.handled(self_check(model, EXAMPLES).handling)
+    rows = [model.encode(Example(text, (text,))) for text in texts]
+    with model.active(), torch.no_grad():
+        ours = model.outputs(model.collate(rows))
+        plain = [fresh()(**tokenizer(text, return_tensors="pt")).logits[0] for text in texts]
+    torch.testing.assert_close(ours, torch.stack(plain), rtol=1e-4, atol=1e-4)

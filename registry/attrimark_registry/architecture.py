@@ -84,3 +84,13 @@ def switches_rope(network: Any) -> bool:
     each = [parameters, *(value for value in parameters.values() if isinstance(value, dict))]
     kinds = {str(some.get("rope_type", "")) for some in each}
     return any(kind == "longrope" or "dynamic" in kind for kind in kinds)
+
+
+def forget_longest(network: nn.Module) -> None:
+    """Rotary positions as they are before any call: a dynamic one keeps the frequencies of the longest call so far."""
+    for module in network.modules():
+        for name in [each for each in vars(module) if each.endswith("max_seq_len_cached")]:
+            prefix = name.removesuffix("max_seq_len_cached")
+            setattr(module, name, module.original_max_seq_len)
+            first = getattr(module, f"{prefix}original_inv_freq")
+            module.register_buffer(f"{prefix}inv_freq", first, persistent=False)

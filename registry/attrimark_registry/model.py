@@ -16,7 +16,16 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from . import removal
-from .architecture import accepted, blocks_of, distinct, first_position, longest_of, text_config
+from .architecture import (
+    accepted,
+    blocks_of,
+    distinct,
+    first_position,
+    forget_longest,
+    longest_of,
+    switches_rope,
+    text_config,
+)
 from .encoding import PROTECTED, Batch, Encoded, Target, collate, without_padding
 from .errors import Unsupported
 from .handling import Handling
@@ -320,6 +329,8 @@ class Model(ABC):
         given = {name: value for name, value in arguments.items() if name in self._accepted}
         if not self.handling.positions:
             given.pop("position_ids", None)
+        if self._switches_rope:
+            forget_longest(self.network)
         if embeddings is None:
             return self.network(input_ids=ids, **given)
         if self.handling.embeddings == "argument":
@@ -415,6 +426,10 @@ class Model(ABC):
             self.network.set_attn_implementation(before)
 
     # Shared by the final kinds
+
+    @cached_property
+    def _switches_rope(self) -> bool:
+        return switches_rope(self.network)
 
     @cached_property
     def _accepted(self) -> frozenset[str]:
