@@ -145,6 +145,8 @@ def test_networks_that_take_no_embeddings_have_no_gradients_and_no_mean():
 def test_a_decoder_reads_hidden_tokens_and_says_so():
     assert "reads tokens that attention is told not to look at" in refusals("llama")["attention"]
     assert "attention" not in refusals("bert")
+    # also where the only text is one word
+    assert "attention" in self_check(classifier("llama"), [Example("0", ("good",))]).handling.refused
 
 
 @pytest.mark.parametrize(("name", "pooling"), [("modernbert", "mean"), ("eurobert", "mean"), ("eurobert", "late")])

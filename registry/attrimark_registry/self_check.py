@@ -166,7 +166,7 @@ class _Trial:
         inner[1:-1] = True
         kept = [none] if self.found.handling.sharing == "alone" else [none, inner]
         hidden = [model.remove(row, keep, "attention") for keep in kept]
-        trial = [each for one in hidden for each in (one, _exchanged(one, ~one.visible))]
+        trial = [each for one in hidden for each in (one, _exchanged(model, one, ~one.visible))]
         outputs = self._tried("hidden tokens", lambda: _outputs(model, trial))
         if outputs is None or not self._is_close("hidden tokens", outputs[1::2], outputs[::2]):
             self._refuse(
@@ -196,7 +196,7 @@ class _Trial:
         embeddings = (model.embed(batch).detach() * (1 + SLIGHTLY)).requires_grad_(True)
         if model.handling.embeddings == "table":
             # the embeddings alone may decide: a network may read ids elsewhere too
-            others = [_exchanged(row, row.feature_of >= 0) for row in rows]
+            others = [_exchanged(model, row, row.feature_of >= 0) for row in rows]
             batch = replace(batch, input_ids=model.collate(others).input_ids)
         with torch.enable_grad(), last_states(model.network) as found:
             outputs = model.outputs(batch, embeddings)
@@ -356,9 +356,13 @@ def _outputs(model: Model, rows: Sequence[Encoded]) -> Outputs:
     return outputs if isinstance(model, Classifier) else outputs[:, :1]
 
 
-def _exchanged(row: Encoded, where: np.ndarray) -> Encoded:
-    """The row with other ids at some of its features' tokens: each takes that of the token before it."""
+def _exchanged(model: Model, row: Encoded, where: np.ndarray) -> Encoded:
+    """The row with other ids at some of its features' tokens: each takes that of the token before it, or another."""
+    special = set(model.tokenizer.all_special_ids)
+    words = (each for each in sorted(model.tokenizer.get_vocab().values()) if each not in special)
+    spare = next((each for each in words if each not in row.ids), 0)
     mine = row.feature_of >= 0
+    before = np.roll(row.ids[mine], 1)
     ids = row.ids.copy()
-    ids[mine] = np.roll(row.ids[mine], 1)
+    ids[mine] = np.where(before == row.ids[mine], spare, before)
     return replace(row, ids=np.where(where, ids, row.ids))
