@@ -216,9 +216,7 @@ def test_it_is_trained_once_and_kept(cache: Path, small: Any, caplog: pytest.Log
     assert same(weights(again), weights(small))
     assert not caplog.records
     other = CamembertTiny(**SMALL, seed=1).load(LABELS, "cpu")
-    assert [record.message.partition(" on ")[0] for record in caplog.records] == [
-        f"pre-training {CamembertTiny(**SMALL, seed=1)}"
-    ]
+    assert [record.message for record in caplog.records] == [f"pre-training {CamembertTiny(**SMALL, seed=1)}, once"]
     assert not same(weights(other), weights(small))
     assert not list(cache.rglob("*.bin"))
 
@@ -250,23 +248,24 @@ def test_weights_follow_the_options_whatever_the_threads_and_the_global_generato
         assert_close(again.outputs(batch), small.outputs(batch), atol=1e-3, rtol=0)
 
 
-def test_the_fingerprint_tells_weights_apart(
+def test_the_fingerprint_is_the_recipe_s_and_other_weights_have_another_hash(
     small: Any, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = CamembertTiny(**SMALL)
     assert source.fingerprint() == CamembertTiny(**SMALL).fingerprint()
     assert source.fingerprint() != CamembertTiny(**SMALL, seed=1).fingerprint()
     # the same options on a machine that rounds otherwise
-    here = source.fingerprint()
+    here, recipe = source.weights(), source.fingerprint()
     monkeypatch.setenv("ATTRIMARK_CACHE", str(tmp_path))
     monkeypatch.setattr("attrimark_plugins.models.camembert_tiny._SPREAD", 0.06)
-    assert source.fingerprint() != here
+    assert source.weights() != here
+    assert source.fingerprint() == recipe
 
 
 def test_an_altered_copy_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATTRIMARK_CACHE", str(tmp_path))
     source = CamembertTiny(**SMALL)
-    source.fingerprint()
+    source.folder()
     (config,) = tmp_path.rglob("config.json")
     config.write_text(config.read_text() + " ")
     with pytest.raises(AttrimarkError, match=r"altered \(config\.json\): delete"):

@@ -131,7 +131,7 @@ def test_a_copy_is_identified_by_its_content(folder: Path, tmp_path: Path) -> No
     here = Mistral(reference=f"path:{folder}")
     assert here.fingerprint() != here.digest
     assert Mistral().fingerprint() == Mistral().digest
-    with pytest.raises(AttrimarkError, match="no safetensors"):
+    with pytest.raises(AttrimarkError, match="empty folder"):
         load(tmp_path)
 
 

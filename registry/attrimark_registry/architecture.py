@@ -19,13 +19,15 @@ def text_config(network: Any) -> Any:
     return config.get_text_config() if hasattr(config, "get_text_config") else config
 
 
-def accepted(network: Any) -> frozenset[str]:
+def accepted(network: Any) -> frozenset[str] | None:
     """Names that the network's forward takes as arguments; what disappears in `**kwargs` is not among them.
 
-    A wrapper (peft's) passes on what the network inside takes.
+    A wrapper of peft's passes on what the network inside takes. None of one that names no ids among its arguments, and
+    so passes on whatever it is given.
     """
     forwards = [network.forward, *([network.get_base_model().forward] if hasattr(network, "get_base_model") else [])]
-    return frozenset(name for forward in forwards for name in inspect.signature(forward).parameters)
+    names = frozenset(name for forward in forwards for name in inspect.signature(forward).parameters)
+    return names if "input_ids" in names else None
 
 
 def longest_of(network: Any) -> int:

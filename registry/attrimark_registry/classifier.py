@@ -55,7 +55,9 @@ class Classifier(Model):
             (PROTECTED if segment is None else segment, start, end)
             for segment, (start, end) in zip(segments, encoding["offset_mapping"], strict=True)
         ]
-        types = encoding["token_type_ids"]
+        # a tokenizer that names no token types gives the network none
+        named = "token_type_ids" in self.tokenizer.model_input_names
+        types = encoding["token_type_ids"] if named else [0] * len(ids)
         flags = self._flags_of(ids, places)
         return self._row(example, ids, types, places, granularity, self.first_position, flags)
 

@@ -326,7 +326,8 @@ class Model(ABC):
         Args:
             embeddings: of the words, in place of what the network looks up for their ids.
         """
-        given = {name: value for name, value in arguments.items() if name in self._accepted}
+        accepted = arguments.keys() if self._accepted is None else self._accepted
+        given = {name: value for name, value in arguments.items() if name in accepted}
         if not self.handling.positions:
             given.pop("position_ids", None)
         if self._switches_rope:
@@ -432,7 +433,7 @@ class Model(ABC):
         return switches_rope(self.network)
 
     @cached_property
-    def _accepted(self) -> frozenset[str]:
+    def _accepted(self) -> frozenset[str] | None:
         return accepted(self.network)
 
     def _flags_of(self, ids: Sequence[int], places: Sequence[tuple[int, int, int]]) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ def wordpiece(corpus: Sequence[str], longest: int) -> PreTrainedTokenizerFast:
         cls_token="[CLS]",
         sep_token="[SEP]",
         mask_token="[MASK]",
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     )
 
 
@@ -167,10 +168,10 @@ def _roberta(tokenizer: Tokenizer, longest: int) -> PreTrainedTokenizerFast:
     )
 
 
-def _fast(tokenizer: Tokenizer, longest: int, **special: str) -> PreTrainedTokenizerFast:
+def _fast(tokenizer: Tokenizer, longest: int, **settings: str | list[str]) -> PreTrainedTokenizerFast:
     from transformers import PreTrainedTokenizerFast
 
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=longest, **special)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=longest, **settings)
 
 
 def _numbered(tokens: Sequence[str]) -> dict[str, int]:
