@@ -15,6 +15,8 @@ from attrimark.statistics.next_seed import holds_on_next_seed
 from attrimark.statistics.simultaneous import simultaneous
 from scipy import stats
 
+from tests.references.tiers import tiered
+
 KINDS = ("normal", "bounded", "tied")
 EFFECTS = ((0.1, 0.3), (0.3, 0.3), (0.3, 1.0), (1.0, 0.3), (1.0, 1.0))  # of seed and text, beside a residual of 1
 SETTINGS = tuple(product((20, 50), EFFECTS))
@@ -54,7 +56,7 @@ def covered(differences, truth=0.0, level=0.95):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("seeds", [5, 10, 20])
+@pytest.mark.parametrize("seeds", tiered([5, 10, 20], (5).__eq__))
 def test_intervals_of_differences_cover(kind, seeds):
     rng = np.random.default_rng(seeds)
     for texts, effects in SETTINGS:
@@ -79,7 +81,7 @@ def test_three_seeds_speak_for_themselves_only(texts):
     assert holds_on_next_seed(differences[0]) is None
 
 
-@pytest.mark.parametrize("seeds", [3, 5, *(pytest.param(each, marks=pytest.mark.long) for each in (10, 20))])
+@pytest.mark.parametrize("seeds", tiered([3, 5, 10, 20], (3).__eq__))
 def test_few_tables_of_equals_call_one_better_than_random(seeds):
     rng, better, wrong = np.random.default_rng(seeds), [], []
     for kind, (texts, (seed, text)) in product(KINDS, SETTINGS[::2]):
@@ -94,7 +96,7 @@ def test_few_tables_of_equals_call_one_better_than_random(seeds):
     assert np.mean(wrong) <= 0.075
 
 
-@pytest.mark.parametrize("seeds", [5, 10, 20])
+@pytest.mark.parametrize("seeds", tiered([5, 10, 20], (5).__eq__))
 def test_power_is_near_that_of_a_test_that_knows_the_variances(seeds):
     rng, known = np.random.default_rng(seeds), stats.norm.ppf(0.975)
     # five seeds that differ more than texts leave 4 degrees of freedom, with which no test comes nearer than 72 %
@@ -117,7 +119,7 @@ def test_families_find_more_than_bonferroni(seeds, texts):
     assert ours > bonferroni > 0
 
 
-@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("seeds", tiered([3, 5, 10], (5).__eq__))
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_confidence_set_holds_the_best(kind, seeds):
     rng = np.random.default_rng(seeds)
@@ -140,7 +142,7 @@ def test_the_confidence_set_leaves_out_what_is_clearly_worse(seeds, texts):
     assert max(worse, worst) <= 0.2
 
 
-@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("seeds", tiered([3, 5, 10], (5).__eq__))
 def test_the_best_is_seldom_told_that_it_is_not(seeds):
     rng, told = np.random.default_rng(seeds), []
     for kind, (texts, (seed, text)) in product(KINDS, SETTINGS[::3]):
@@ -151,7 +153,7 @@ def test_the_best_is_seldom_told_that_it_is_not(seeds):
     assert np.mean(told) <= 0.08
 
 
-@pytest.mark.parametrize("seeds", [5, 20])
+@pytest.mark.parametrize("seeds", tiered([5, 20], (5).__eq__))
 def test_intervals_to_the_best_hold_together(seeds):
     means, rng, held = np.array([0.6, 0.5, 0.2, 0.0]), np.random.default_rng(seeds), []
     truth = {"0": 0.1, "1": -0.1, "2": -0.4, "3": -0.6}
@@ -162,7 +164,7 @@ def test_intervals_to_the_best_hold_together(seeds):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("seeds", [5, 10])
+@pytest.mark.parametrize("seeds", tiered([5, 10], (5).__eq__))
 def test_a_new_seed_agrees_as_often_as_foretold(kind, seeds):
     rng, told, agreed = np.random.default_rng(seeds), [], []
     for texts, (seed, text) in SETTINGS:

@@ -144,6 +144,7 @@ explain = 6
 """
 
 
+@pytest.mark.long
 def test_normalised_scores_of_two_networks_stand_side_by_side(tmp_path):
     (tmp_path / "benchmarks.toml").write_text(BOUNDED)
     places = ["--config", str(tmp_path / "benchmarks.toml"), "--store", str(tmp_path / "store")]
@@ -222,6 +223,7 @@ explain = 8
 """
 
 
+@pytest.mark.long
 def test_a_run_of_scaled_networks_ends_with_their_curve(tmp_path):
     (tmp_path / "benchmarks.toml").write_text(SCALED)
     places = ["--config", str(tmp_path / "benchmarks.toml"), "--store", str(tmp_path / "store")]

@@ -8,6 +8,8 @@ from attrimark.stability.decomposition import ONE_REPLICATE, PARTS, SOURCES, ans
 from attrimark.statistics.bootstrap import FEW_SEEDS, SEEDS_ONLY
 from attrimark.statistics.intervals import CROSSED
 
+from tests.references.tiers import tiered
+
 # which axes an effect differs along: strategy, seed, quantizer, replicate, word
 WORD, STRATEGY, SEED = "w", "aw", "asw"
 QUANTIZER, BY_STRATEGY, BY_SEED = "qw", "aqw", "asqw"
@@ -174,9 +176,7 @@ def test_centring_each_explanation_leaves_the_pattern_alone():
         assert (ours.mean, ours.low, ours.high) == pytest.approx((theirs.mean, theirs.low, theirs.high))
 
 
-@pytest.mark.parametrize(
-    "noise", ["asrw", "r", *(pytest.param(each, marks=pytest.mark.long) for each in ("rw", "arw", "qrw"))]
-)
+@pytest.mark.parametrize("noise", tiered(["asrw", "r", "rw", "arw", "qrw"], ("asrw", "r").__contains__))
 def test_noise_that_networks_share_is_booked_under_the_estimator_alone(noise):
     # common random numbers: networks of a seed (or a strategy, a quantizer) err alike in a replicate
     found = repeated(estimates, {WORD: 1.0, SEED: 0.2, noise: 2.0}, replicates=3)
@@ -249,7 +249,7 @@ def test_a_resample_of_few_seeds_takes_nothing_from_their_variance():
     assert variance.half < 0.15 * variance.mean  # with a fifth lost, the value would lie outside
 
 
-@pytest.mark.parametrize("shared", [pytest.param(0.0, marks=pytest.mark.long), 1.0])
+@pytest.mark.parametrize("shared", tiered([0.0, 1.0], (1.0).__eq__))
 def test_intervals_cover(shared):
     # shared: an effect of a seed that is the same on all texts, so that more texts tell no more about it
     rng = np.random.default_rng(10)

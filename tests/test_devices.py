@@ -24,6 +24,7 @@ from attrimark_registry import Method, Metric, ModelMethod, ModelMetric
 from attrimark_registry.catalog import load_catalog
 
 from tests.references.apart import a_device_apart
+from tests.references.tiers import tiered
 
 CATALOG = load_catalog()
 DATA = Planted(train=16, validation=2, test=6)
@@ -39,7 +40,7 @@ VARIANTS = {
     "causal, adapted and scaled": (CAUSAL, (LORA, Scaled(alpha=0.5))),
     "writer": (WRITER, ()),
 }
-LONG = "causal, reworded, then in four bits"  # a causal model with other words, in as few bits as an encoder here
+QUICK = ("encoder, head trained", "encoder, adapted, then in four bits", "causal, adapted and scaled")
 UNTRAINED = [name for name, (_, chain) in VARIANTS.items() if not any(getattr(step, "trains", False) for step in chain)]
 
 
@@ -55,7 +56,7 @@ def test_the_device_that_is_made_up_refuses_what_a_gpu_refuses():
         assert (there + torch.tensor(1.0)).cpu().numpy().tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("name", [pytest.param(each, marks=[pytest.mark.long] * (each == LONG)) for each in VARIANTS])
+@pytest.mark.parametrize("name", tiered(VARIANTS, QUICK.__contains__))
 def test_methods_and_metrics_give_the_same_there_as_in_memory(name, tmp_path):
     expected = results(name, "cpu", tmp_path / "here")
     with a_device_apart() as device:

@@ -163,6 +163,7 @@ def test_no_reader_shows_a_text(ran, words):
         assert not [each for each in folder.rglob("*") if re.search("word|token", each.name)]
 
 
+@pytest.mark.long
 def test_what_was_run_with_texts_is_read_without(ran):
     shutil.copytree(".attrimark", "loud")
     with Store(Path("loud")) as store:

@@ -30,16 +30,12 @@ SOURCES = [
 ]
 # of differences between outputs near 60, which float32 rounds to 4e-6
 ROUNDING = 1e-4
+KIN = ("roberta", "camembert", "mistral")  # of BERT and Llama, which are compared in any case
 CASES = [
-    pytest.param(source, operator, id=f"{source.shape}-{operator}")
+    pytest.param(source, operator, id=f"{source.shape}-{operator}", marks=[pytest.mark.long] * (source.shape in KIN))
     for source in SOURCES
     for operator in OPERATORS
     if operator in source.load(LABELS, "cpu").operators
-]
-
-KIN = ("roberta", "camembert", "mistral")  # of BERT and Llama, which are compared with captum in any case
-COMPARED = [
-    pytest.param(*case.values, id=case.id, marks=[pytest.mark.long] * (case.values[0].shape in KIN)) for case in CASES
 ]
 
 
@@ -72,7 +68,7 @@ def test_values_do_not_depend_on_their_batch(source, operator):
     ],
 )
 @pytest.mark.parametrize("method", [LeaveOneOut(), ShapleySampling(permutations=3)], ids=str)
-@pytest.mark.parametrize(("source", "operator"), COMPARED)
+@pytest.mark.parametrize(("source", "operator"), CASES)
 def test_scores_equal_captums_of_the_indicator_of_features(source, operator, method, trees, tokens, monkeypatch):
     """With every operator, padded on the left or the right, packed and unpacked, in batches of many and of one."""
     model = source.load(LABELS, "cpu")

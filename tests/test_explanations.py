@@ -47,6 +47,7 @@ def trained(request):
     return Full(epochs=8, learning_rate=3e-3, batch_size=32).fine_tune(model, splits.train, [0])[0], splits
 
 
+@pytest.mark.long
 def test_explanations_find_the_planted_word_and_random_scores_do_not(trained):
     model, splits = trained
     with model.active():

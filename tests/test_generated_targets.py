@@ -390,6 +390,7 @@ def written(tmp_path_factory):
         yield plain, cells_of(suite), store, catalog
 
 
+@pytest.mark.long
 def test_only_explanations_of_each_token_have_another_identity(written):
     plain, each_token, _, catalog = written
     assert plain[0].id == each_token[0].id  # the model alone

@@ -18,6 +18,7 @@ explain = 4
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("isolate", [True, False])
 def test_what_a_method_shares_with_others(isolate, tmp_path):
     path = tmp_path / "benchmarks.toml"

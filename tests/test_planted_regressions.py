@@ -26,6 +26,8 @@ from attrimark_registry.catalog import load_catalog
 
 from tests.references.strangers import CANARY, PLUGINS, changed, distribution, films
 
+pytestmark = pytest.mark.long  # tests/test_regression.py judges smaller differences
+
 SUITE = """
 [suites.ci]
 datasets = [{ name = "text-file", path = "films.csv", split = "split" }]

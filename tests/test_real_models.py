@@ -221,6 +221,7 @@ def test_minilm_reads_a_text_alone_as_it_does_beside_a_longer_one() -> None:
         torch.testing.assert_close(model.outputs(model.collate(rows))[:1], outputs(model), atol=1e-4, rtol=0)
 
 
+@pytest.mark.long
 @pytest.mark.assets
 def test_smollm2_written_out_is_smollm2_as_published() -> None:
     model = Smollm2().load(LABELS, "cpu")

@@ -358,6 +358,7 @@ def test_texts_are_shown_where_both_the_suite_and_the_recorded_file_allow_it(she
     assert read_recorded(Path("recorded.json")).store_text == stored
 
 
+@pytest.mark.long
 def test_a_side_that_times_can_leave_out_what_it_says(shell, capfd):
     suite, discreet = Path("benchmarks.toml"), Slot(0, "cpu", 1, discreet=True)
     with side("head", None, suite, "ci", discreet, Path()) as one, pytest.raises(AttrimarkError) as error:
@@ -414,6 +415,7 @@ time.perf_counter = lambda: elapsed[0]
 """
 
 
+@pytest.mark.long
 def test_a_commit_slower_by_a_fifth_is_caught_in_pairs(shell, tmp_path, monkeypatch):
     site = tmp_path / "site"
     monkeypatch.setattr(time, "perf_counter", time.perf_counter)  # which the plugins replace in this process too

@@ -399,6 +399,7 @@ def shell(ran, monkeypatch):
     return lambda *words: CliRunner().invoke(main, ["report", *words, "--config", "benchmarks.toml"])
 
 
+@pytest.mark.long
 def test_the_command_writes_the_same_page_again_and_its_figures(shell, made, tmp_path):
     output = tmp_path / "new" / "r.html"
     told = shell("page", "--store", "store", "-o", str(output), "--texts", "6", "--figures", str(tmp_path))

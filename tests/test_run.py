@@ -56,6 +56,7 @@ def test_a_run_finishes_every_cell_and_a_second_one_does_nothing(suite_file, tmp
     assert ran(suite_file, tmp_path / "store")[0] == {"ok": CELLS}
 
 
+@pytest.mark.long
 def test_one_and_two_slots_give_the_same_numbers(suite_file, tmp_path):
     _, one = ran(suite_file, tmp_path / "one")
     _, two = ran(suite_file, tmp_path / "two", slots=2)
@@ -76,6 +77,7 @@ def test_a_new_metric_is_computed_from_stored_attributions(suite_file, tmp_path)
     assert all(len(record.metric_status) == 3 for record in records.values() if record.specs["method"])
 
 
+@pytest.mark.long
 def test_other_operators_ask_for_new_numbers(suite_file, tmp_path):
     ran(suite_file, tmp_path / "store")
     suite_file.write_text(SUITE + 'operators = ["pad", "delete"]\n')
@@ -103,6 +105,7 @@ def started(path: Path, folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.long
 def test_killing_the_coordinator_loses_no_finished_cell(suite_file, tmp_path):
     folder = tmp_path / "store"
     finished: set[str] = set()
@@ -156,6 +159,7 @@ def test_a_worker_ends_with_its_coordinator(suite_file, tmp_path, hold):
     wait_until(lambda: not Path(f"/proc/{worker}").exists(), "the worker outlived its coordinator")
 
 
+@pytest.mark.long
 def test_a_plugin_that_fails_or_kills_its_process_is_recorded_and_the_rest_goes_on(suite_file, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(hostile_distribution(tmp_path)), prepend=os.pathsep)
     text = SUITE.replace('methods = ["random",', 'methods = ["raises", "dies", "not-a-number", "random",')

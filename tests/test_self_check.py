@@ -20,6 +20,7 @@ from attrimark_registry.word_embeddings import mean_embedding
 
 from tests.references import networks
 from tests.references.architectures import build
+from tests.references.tiers import tiered
 
 TEXTS = ("the film was good", "a dull plot and a sad end but the music was not bad", "good")
 EXAMPLES = [Example(str(place), (text,)) for place, text in enumerate(TEXTS)]
@@ -51,7 +52,7 @@ def refusals(name):
     return self_check(classifier(name), EXAMPLES).handling.refused
 
 
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("name", tiered(DECODERS, {"llama", "gemma2", "gpt2", "bloom"}.__contains__))
 def test_a_decoder_classifier_explains_a_text_in_a_batch_as_it_does_alone(name):
     from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 

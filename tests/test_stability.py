@@ -147,6 +147,7 @@ def test_json_holds_plain_data(found):
     assert told["predictions"][0]["verdict"] in ("holds", "does not hold", "cannot be told")
 
 
+@pytest.mark.long
 def test_figures_are_drawn_and_drawn_again_alike(found, tmp_path):
     first, again = write_figures([found], tmp_path / "first"), write_figures([found], tmp_path / "again")
     assert len(first) == 2 * (2 * 2 + 1) * 2

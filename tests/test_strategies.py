@@ -62,6 +62,7 @@ def answers(model, examples):
         return model.outputs(model.collate([model.encode(example) for example in examples]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", ["english", "french"])
 def test_a_tiny_encoder_learns_that_the_cue_decides_and_the_distractor_does_not(language):
     splits = Planted(language=language).load()

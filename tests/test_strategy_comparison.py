@@ -397,6 +397,7 @@ def test_no_claim_vanishes_where_one_level_alone_has_networks(suite_of, tmp_path
         assert all(judged.reason for judged in each.judged)
 
 
+@pytest.mark.long
 def test_claims_about_trends_are_judged_together(suite_of, tmp_path):
     second = BY_MODEL.split("\n\n")[1].replace("accuracy", "focus-entropy").replace("rising", "falling")
     suite, _ = suite_of(SHARED + BY_MODEL + second + MATRICES)
@@ -409,6 +410,7 @@ def test_claims_about_trends_are_judged_together(suite_of, tmp_path):
     assert "by Holm over networks, expected rising" in as_text(found).replace("\n  ", " ")
 
 
+@pytest.mark.long
 def test_length_is_that_of_the_text_written_where_networks_write_differently(suite_of, tmp_path):
     suite, _ = suite_of(SHARED + BY_STRATEGY)
     (alike,) = findings(suite, filled(suite, tmp_path / "labels"))
@@ -466,6 +468,7 @@ def test_json_holds_plain_data(found):
     assert told[0]["apart"][0]["distances"]["table"][0][1] > 0
 
 
+@pytest.mark.long
 def test_figures_are_drawn_and_drawn_again_alike(found, tmp_path):
     over_models = next(each for each in found if each.over == "model")
     one_method = replace(found[0], compared=found[0].compared[:1], apart=found[0].apart[:1])
@@ -538,6 +541,7 @@ def test_the_example_of_the_documentation_is_a_suite(suite_of):
 # A whole run
 
 
+@pytest.mark.long
 def test_a_run_compares_strategies_at_its_end(suite_of, tmp_path, capsys):
     text = """
 [suites.made]

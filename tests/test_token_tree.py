@@ -22,6 +22,8 @@ from attrimark_registry.tree_trial import allows_trees, walked
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.references.tiers import tiered
+
 # transformers' and torch's of each other, where attention is flexible
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*(_compile flag|torch.jit.script):DeprecationWarning"),
@@ -31,7 +33,8 @@ LABELS = ("negative", "positive")
 TEXTS = ("a wonderful film", "the plot was dull, slow and not very good", "excellent")
 ALIKE = {"negative": " it was bad", "positive": " it was very good"}  # answers that begin with the same tokens
 SHAPES = ("llama", "mistral", "gpt2")
-ATTENTIONS = ("sdpa", "eager", "flex_attention")
+QUICK = ("sdpa", "eager")
+ATTENTIONS = (*QUICK, "flex_attention")
 SOURCES = {
     "labels": lambda shape: TinyCausal(shape=shape),
     "labels-alike": lambda shape: TinyCausal(shape=shape, answers=ALIKE),
@@ -79,7 +82,7 @@ def test_values_gather_over_whole_subtrees(paths, data):
 @pytest.mark.parametrize(
     ("shape", "attention"),
     # transformers has no FlexAttention for GPT-2
-    [*product(SHAPES, ATTENTIONS[:2]), *product(SHAPES[:2], ATTENTIONS[2:])],
+    tiered([*product(SHAPES, QUICK), *product(SHAPES[:2], ATTENTIONS[2:])], lambda _, name: name in QUICK),
 )
 def test_a_tree_gives_each_row_its_own_numbers(shape, kind, attention):
     model = SOURCES[kind](shape).load(LABELS, "cpu")
@@ -87,8 +90,10 @@ def test_a_tree_gives_each_row_its_own_numbers(shape, kind, attention):
     agrees(model)
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
-@pytest.mark.parametrize("layers", ["all", "some"])
+@pytest.mark.parametrize(
+    ("layers", "attention"),
+    tiered(product(["all", "some"], ATTENTIONS), lambda layers, name: layers == "all" or name in QUICK),
+)
 def test_a_window_shorter_than_the_text_is_kept(layers, attention):
     if layers == "all":
         model = TinyCausal(shape="mistral", answers=ALIKE).load(LABELS, "cpu")
@@ -127,6 +132,7 @@ def test_half_precision_is_packed_too_but_no_mask_is_passed_over(halved, text):
         assert not allows_trees(model, row)
 
 
+@pytest.mark.long
 @pytest.mark.assets
 @pytest.mark.parametrize("halved", HALVED.values(), ids=HALVED)
 def test_smollm2_is_packed_in_half_precision(halved):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from string import Formatter
 from typing import Annotated, Literal
 
@@ -237,10 +238,11 @@ def swapped(example: Example, kind: Planting) -> Example | None:
     return replace(example, id=f"{example.id}-other-{kind}", segments=tuple(segments), label=label, spans=moved)
 
 
-def corpus(language: Language, seed: int = 0) -> list[str]:
+@cache
+def corpus(language: Language, seed: int = 0) -> tuple[str, ...]:
     """A thousand unlabelled texts for a tokenizer to learn from."""
     planted = Planted(language=language, train=1000, validation=0, test=0, seed=seed)
-    return [example.text for example in planted.load().train]
+    return tuple(example.text for example in planted.load().train)
 
 
 def _opposite(word: str, kind: Planting) -> tuple[str, tuple[str, str]] | None:
