@@ -162,6 +162,7 @@ def test_normalised_scores_of_two_networks_stand_side_by_side(tmp_path):
     assert board["columns"][0]["scale"]["top"] == "oracle"
 
 
+@pytest.mark.long
 def test_two_runs_are_compared_and_what_they_have_not_is_told(shell, tmp_path):
     shell("run", "small", "--quiet", "--threads", "1")
     store = str(tmp_path / "store")

@@ -17,6 +17,8 @@ from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
 from attrimark_registry import OPERATORS, Example
 from captum.attr import FeatureAblation, ShapleyValueSampling
 
+from tests.references.tiers import tiered
+
 LABELS = ("negative", "positive")
 TEXTS = ("a wonderful film", "the plot was dull, slow and not very good", "excellent", "I liked it: really!")
 EXAMPLES = [Example(str(place), (text,)) for place, text in enumerate(TEXTS)]
@@ -67,7 +69,9 @@ def test_values_do_not_depend_on_their_batch(source, operator):
         pytest.param(False, 1, id="one row a batch"),
     ],
 )
-@pytest.mark.parametrize("method", [LeaveOneOut(), ShapleySampling(permutations=3)], ids=str)
+@pytest.mark.parametrize(
+    "method", tiered([LeaveOneOut(), ShapleySampling(permutations=3)], LeaveOneOut().__eq__), ids=str
+)
 @pytest.mark.parametrize(("source", "operator"), CASES)
 def test_scores_equal_captums_of_the_indicator_of_features(source, operator, method, trees, tokens, monkeypatch):
     """With every operator, padded on the left or the right, packed and unpacked, in batches of many and of one."""

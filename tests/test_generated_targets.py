@@ -401,6 +401,7 @@ def test_only_explanations_of_each_token_have_another_identity(written):
         assert task.cell.id == cell.id
 
 
+@pytest.mark.long
 def test_a_run_draws_a_heat_map_for_each_method(written, tmp_path):
     _, cells, store, _ = written
     records = store.records(cell.id for cell in cells)

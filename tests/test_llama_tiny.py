@@ -25,6 +25,7 @@ def weights(model):
     return model.network.state_dict()
 
 
+@pytest.mark.long
 def test_it_knows_the_language_that_it_was_pretrained_on():
     model = LlamaTiny(**SMALL).load(LABELS, "cpu")
     french, english = (

@@ -37,6 +37,7 @@ def performance(monkeypatch):
 ONE_TOKEN = {"negative": " dull", "positive": " film"}
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:The set_.* function:PendingDeprecationWarning")  # shap, when it is imported
 @pytest.mark.parametrize("source", [TinyCausal(answers=ONE_TOKEN), TinyEncoder()], ids=["causal", "encoder"])
 @pytest.mark.parametrize("size", [1, 3, 100])

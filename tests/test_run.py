@@ -64,6 +64,7 @@ def test_one_and_two_slots_give_the_same_numbers(suite_file, tmp_path):
         np.testing.assert_allclose(first, second, atol=1e-5)
 
 
+@pytest.mark.long
 def test_a_new_metric_is_computed_from_stored_attributions(suite_file, tmp_path):
     _, store = ran(suite_file, tmp_path / "store")
     before = store_bundles(suite_file, store)

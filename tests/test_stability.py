@@ -160,6 +160,7 @@ def test_figures_are_drawn_and_drawn_again_alike(found, tmp_path):
     assert "full → nf4 · 5 seeds" in text
 
 
+@pytest.mark.long
 def test_the_command_prints_and_draws(ran, capsys, tmp_path):
     _, store, path = ran
     for extra in ([], ["--json"], ["--format", "markdown"]):

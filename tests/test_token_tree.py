@@ -300,6 +300,7 @@ def test_operations_are_those_of_the_network_within():
     assert wider.flops(5) > model.flops(5) == before
 
 
+@pytest.mark.long
 @pytest.mark.assets
 def test_smollm2_packed_is_smollm2_row_by_row():
     model = Smollm2().load(LABELS, "cpu")

@@ -491,6 +491,7 @@ def test_a_hub_model_names_the_model_that_it_was_fine_tuned_from(source_of, tmp_
     assert not cell.refusals
 
 
+@pytest.mark.long
 @pytest.mark.assets
 def test_on_a_real_network_it_is_exact_and_an_adapter_turned_off_is_the_original():
     """Relative to states that reach thousands."""
