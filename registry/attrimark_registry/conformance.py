@@ -667,7 +667,7 @@ def _check_ties_of_rankings(metric: SubsetMetric, rankings: Sequence[Sequence[fl
             return
     for scores in rankings:
         # each way to break the ties comes equally often among all orders
-        untied = {tuple(np.lexsort((order, scores)).argsort().astype(float)) for order in orders}
+        untied = {tuple(np.lexsort((order, np.array(scores))).argsort().astype(float)) for order in orders}
         average = np.mean([judged(np.array(ranking)) for ranking in untied])
         _close(judged(np.array(scores)), average, f"scores {list(scores)} do not get the average over their orders")
 
