@@ -214,6 +214,32 @@ def test_a_pointer_of_git_lfs_is_named(bert: Path, file: str) -> None:
     refused(bert, f"{file} is a pointer of git-lfs.*git lfs pull")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_named(bert: Path, value: float) -> None:
+    weights = load_file(bert / WEIGHTS)
+    weights["classifier.weight"][1, 3] = value
+    save_file(weights, bert / WEIGHTS, metadata={"format": "pt"})
+    refused(bert, r"path:.*: classifier\.weight holds numbers that are not finite .*: use an earlier checkpoint")
+
+
+def test_so_are_those_of_an_adapter(bert: Path, tmp_path: Path) -> None:
+    folder, _ = adapter(tmp_path / "adapter", bert)
+    weights = load_file(folder / "adapter_model.safetensors")
+    name = next(name for name in weights if "lora_A" in name)
+    weights[name][0, 0] = float("nan")
+    save_file(weights, folder / "adapter_model.safetensors")
+    refused(folder, rf"path:.*adapter: {name} holds numbers that are not finite")
+
+
+@pytest.mark.parametrize("name", ["bert", "t5"])
+def test_a_network_that_was_saved_to_return_tuples_loads(name: str, tmp_path: Path) -> None:
+    folder = save(tmp_path, name)
+    want = logits(classifier(folder))
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**settings, "return_dict": False}))
+    torch.testing.assert_close(logits(classifier(folder)), want)
+
+
 # Folders
 
 

@@ -31,6 +31,7 @@ from .saved_folder import (
     no_tokenizer,
     renamed_weights,
     require_read,
+    require_finite,
     require_weights,
 )
 
@@ -242,6 +243,7 @@ def saved(
             tokenizer = load_tokenizer(reference, folder)
             network = _complete(kind, reference, folder, dtype, unread)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+            return_dict=True,  # outputs are read by name
         raise AttrimarkError(f"{reference} could not be loaded: {' '.join(str(error).split())}") from error
     try:
         require_vocabulary(tokenizer, network)
@@ -292,6 +294,7 @@ def fine_tuned_from(model: M, network: Any, tokenizer: PreTrainedTokenizerBase) 
     return model
 
 
+    require_finite(reference, network.named_parameters())
 def _below_head(network: Any, encoder: Any) -> nn.Module:
     """The encoder below a copy of the network's head; a pooler is a part of the head.
 

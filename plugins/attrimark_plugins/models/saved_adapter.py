@@ -16,7 +16,7 @@ from attrimark_registry.assets import Reference
 from torch import Tensor, nn
 
 from .output_layer import output_layers
-from .saved_folder import ADAPTER, ADAPTER_CONFIG, is_adapter
+from .saved_folder import ADAPTER, ADAPTER_CONFIG, is_adapter, require_finite
 
 _PREFIX = "base_model.model."  # of every name in an adapter's file
 
@@ -96,7 +96,7 @@ def merge(reference: str, folder: Path, network: Any) -> nn.Module:
 
     Raises:
         AttrimarkError: the adapter is of a kind that is not kept in weights, its network is quantized, or it does not
-            fit the network.
+            fit the network; its file lacks weights or has some that are not finite.
     """
     import peft
 
@@ -106,6 +106,7 @@ def merge(reference: str, folder: Path, network: Any) -> nn.Module:
             "the same network in float as base"
         )
     weights = _weights(folder)
+    require_finite(reference, weights.items())
     try:
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.simplefilter("ignore")  # of another name of the base; what is missing is looked at here

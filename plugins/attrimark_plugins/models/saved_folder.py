@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from attrimark_registry import AttrimarkError
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedTokenizerBase
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -139,6 +140,21 @@ def lacking(reference: str, folder: Path, missing: list[str], saved_as: Iterable
         f"{reference} lacks trained weights for {', '.join(missing)}: it was saved as another kind of model "
         f"({', '.join(saved_as) or 'unknown'})"
     )
+
+
+def require_finite(reference: str, weights: Iterable[tuple[str, Tensor]]) -> None:
+    """Check that no weight is NaN or infinite.
+
+    Raises:
+        AttrimarkError: one is; the message names it.
+    """
+    for name, weight in weights:
+        # numbers of 8 bits are quantized ones
+        if weight.is_floating_point() and weight.element_size() > 1 and not weight.isfinite().all():
+            raise AttrimarkError(
+                f"{reference}: {name} holds numbers that are not finite (NaN or infinity), so training diverged or the "
+                "numbers overflowed when saved in half precision: use an earlier checkpoint, or save it in float32"
+            )
 
 
 def no_tokenizer(reference: str, missing: Iterable[str] = ()) -> AttrimarkError:
