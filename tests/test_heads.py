@@ -149,6 +149,58 @@ def test_a_folder_keeps_its_labels_and_their_order(folder):
         source.load(["dull"], "cpu")
 
 
+@pytest.mark.parametrize(
+    ("labels", "label_map", "said"),
+    [
+        (["a", "b"], {"a": "plot", "b": "plot"}, "a and b are both the label plot of"),
+        (["Plot", "plot"], None, "Plot and plot are both the label plot of"),
+        (["music"], {"music": "plot"}, "its labels music and plot would both be called music"),
+    ],
+)
+def test_no_two_labels_get_one_name(folder, labels, label_map, said):
+    with pytest.raises(AttrimarkError, match=rf"{said}.* label_map"):
+        HubClassifier(reference=f"path:{folder}", label_map=label_map).load(labels, "cpu")
+
+
+def test_two_labels_of_a_softmax_are_not_one_output(folder):
+    source = HubClassifier(reference=f"path:{folder}", head="softmax", label_map={"a": "plot", "b": "Plot"})
+    with pytest.raises(AttrimarkError, match="a and b are both the label Plot of"):
+        source.load(["a", "b", "music"], "cpu")
+
+
+def saved(path, **options):
+    network(**options).save_pretrained(path)
+    networks.tokenizer(True).save_pretrained(path)
+    return HubClassifier(reference=f"path:{path}")
+
+
+def test_outputs_of_one_name_are_refused(tmp_path):
+    same = {"id2label": {0: "dull", 1: "good", 2: "dull"}}
+    said = "outputs 0 and 2 of the network are both named dull: .* id2label"
+    with pytest.raises(AttrimarkError, match=said):
+        saved(tmp_path, **same).load([], "cpu")
+    with pytest.raises(AttrimarkError, match=said):
+        attrimark.evaluate(network(**same), networks.tokenizer(True), TEXTS, ["leave-one-out"], [])
+
+
+def test_labels_that_are_numbers_are_read_as_text(tmp_path):
+    source = saved(tmp_path)
+    settings = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**settings, "id2label": {"0": 0, "1": 1}}))
+    assert source.load([], "cpu").labels == ("0", "1")
+    assert source.load(["1", "0"], "cpu").labels == ("1", "0")
+    made = network(id2label={0: 0, 1: 1})
+    found = attrimark.evaluate(made, networks.tokenizer(True), TEXTS, ["leave-one-out"], [])
+    assert {each.explained for each in found.attributions["leave-one-out"]} <= {"0", "1"}
+
+
+def test_one_output_is_no_softmax(tmp_path):
+    source = saved(tmp_path, **SCORE)
+    assert source.load([], "cpu").head == "scalar"
+    with pytest.raises(AttrimarkError, match=r'always 1: say head = "sigmoid" .* or head = "scalar"'):
+        HubClassifier(reference=source.reference, head="softmax").load([], "cpu")
+
+
 def test_the_command_line_explains_each_label_that_holds(folder):
     written = f'{{ name = "hub-classifier", reference = "path:{folder}" }}'
     ran = CliRunner().invoke(main, ["explain", TEXTS[2], "--model", written, "--json"])

@@ -7,7 +7,7 @@ is an error, not a random one.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +16,7 @@ import torch
 from attrimark_registry import AttrimarkError, Classifier, Model, ModelSource, Unsupported, fetch
 from attrimark_registry.assets import Reference
 from attrimark_registry.network_kinds import NetworkKind, kinds_of_folder
+from attrimark_registry.output_names import output_names, same_name
 from attrimark_registry.reading import Head, head_of
 from attrimark_registry.vocabulary import require_vocabulary
 from torch import nn
@@ -30,8 +31,8 @@ from .saved_folder import (
     lacking,
     no_tokenizer,
     renamed_weights,
-    require_read,
     require_finite,
+    require_read,
     require_weights,
 )
 
@@ -86,16 +87,17 @@ class HubClassifier(ModelSource):
         from transformers import AutoModel, AutoModelForSequenceClassification
 
         network, tokenizer = saved(AutoModelForSequenceClassification, self.reference, base=self.base)
+        own = output_names(network.config.id2label)
         head = self.head or head_of(network.config)
-        labels = labels or [network.config.id2label[index] for index in sorted(network.config.id2label)]
+        labels = labels or own
         if head == "softmax":
-            order = self._order(network.config.id2label, labels)
+            order = self._order(own, labels)
             if order != sorted(order):
                 reorder(network, tokenizer, order)
             network.config.id2label = dict(enumerate(labels))
             network.config.label2id = {label: index for index, label in enumerate(labels)}
         else:
-            labels = self._own_labels(network.config.id2label, labels if head == "sigmoid" else ())
+            labels = self._own_labels(own, labels if head == "sigmoid" else ())
         model = Classifier(network.to(device).eval(), tokenizer, labels, head=head)
         if self.base is not None:
             encoder, words = saved(AutoModel, self.base, unread=("pooler.",))
@@ -112,35 +114,66 @@ class HubClassifier(ModelSource):
     def fingerprint(self) -> str:
         return _fingerprint(self, self.reference, self.base)
 
-    def _order(self, outputs: Mapping[int, str], labels: Sequence[str]) -> list[int]:
-        """For each of the dataset's labels, the network's output."""
-        wanted = {label: (self.label_map or {}).get(label, label).casefold() for label in labels}
-        places = {output.casefold(): index for index, output in outputs.items()}
-        # one output a label: an output left over would take probability that the labels are said to share
-        if set(wanted.values()) != set(places) or len(places) != len(labels):
-            raise AttrimarkError(
-                f"{self.reference} decides between {', '.join(outputs.values())} and the dataset between "
-                f"{', '.join(labels)}: name the model's label for each of the dataset's, such as "
-                f'label_map = {{ "{labels[0]}" = "{next(iter(outputs.values()))}", ... }}'
-            )
-        return [places[wanted[label]] for label in labels]
+    def _order(self, outputs: Sequence[str], labels: Sequence[str]) -> list[int]:
+        """For each of the dataset's labels, the network's output.
 
-    def _own_labels(self, outputs: Mapping[int, str], labels: Sequence[str]) -> list[str]:
+        Raises:
+            AttrimarkError: there is one output, or the labels are not as many others as there are outputs.
+        """
+        if len(outputs) == 1:
+            raise AttrimarkError(
+                f'{self.reference} has one output, and a softmax over one output is always 1: say head = "sigmoid" '
+                'where it was trained as the log-odds of one class, or head = "scalar" for a score'
+            )
+        named = self._named(labels)
+        places = {output.casefold(): index for index, output in enumerate(outputs)}
+        # one output a label: an output left over would take probability that the labels are said to share
+        if set(named) != set(places) or len(places) != len(labels):
+            raise AttrimarkError(
+                f"{self.reference} decides between {', '.join(outputs)} and the dataset between "
+                f"{', '.join(labels)}: name the model's label for each of the dataset's, such as "
+                f'label_map = {{ "{labels[0]}" = "{outputs[0]}", ... }}'
+            )
+        return [places[name] for name in named]
+
+    def _own_labels(self, outputs: Sequence[str], labels: Sequence[str]) -> list[str]:
         """The network's own labels in its order, under the dataset's names.
 
         Raises:
-            AttrimarkError: the dataset has a label that the network has not.
+            AttrimarkError: the dataset has a label that the network has not, or two outputs would have one name.
         """
-        names = {(self.label_map or {}).get(label, label).casefold(): label for label in labels}
-        own = [outputs[index] for index in sorted(outputs)]
-        unknown = set(names) - {name.casefold() for name in own}
-        if unknown and len(own) > 1:
+        named = self._named(labels)
+        unknown = named.keys() - {name.casefold() for name in outputs}
+        if unknown and len(outputs) > 1:
             raise AttrimarkError(
-                f"{self.reference} decides each of {', '.join(own)} for itself, and the dataset also has "
-                f"{', '.join(names[each] for each in sorted(unknown))}: name the model's label for each, such as "
-                f'label_map = {{ "{names[min(unknown)]}" = "{own[0]}" }}'
+                f"{self.reference} decides each of {', '.join(outputs)} for itself, and the dataset also has "
+                f"{', '.join(named[each] for each in sorted(unknown))}: name the model's label for each, such as "
+                f'label_map = {{ "{named[min(unknown)]}" = "{outputs[0]}" }}'
             )
-        return [names.get(name.casefold(), name) for name in own]
+        renamed = [named.get(name.casefold(), name) for name in outputs]
+        if (both := same_name(renamed)) is not None:
+            first, second = (outputs[place] for place in both)
+            raise AttrimarkError(
+                f"{self.reference}: its labels {first} and {second} would both be called {renamed[both[0]]}: choose "
+                "another name in label_map"
+            )
+        return renamed
+
+    def _named(self, labels: Sequence[str]) -> dict[str, str]:
+        """The dataset's labels by the model's own name of each, in lower case.
+
+        Raises:
+            AttrimarkError: two of them are one label of the model's.
+        """
+        named: dict[str, str] = {}
+        for label in labels:
+            own = (self.label_map or {}).get(label, label)
+            if named.setdefault(own.casefold(), label) != label:
+                raise AttrimarkError(
+                    f"{named[own.casefold()]} and {label} are both the label {own} of {self.reference}: name another "
+                    "of the model's labels for one of them in label_map"
+                )
+        return named
 
 
 @contextmanager
@@ -210,6 +243,7 @@ def load_network(kind: Any, folder: Path, dtype: torch.dtype, **options: Any) ->
             output_loading_info=True,
             local_files_only=True,
             trust_remote_code=False,
+            return_dict=True,  # outputs are read by name
             **options,
         )
     return network, sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
@@ -243,7 +277,6 @@ def saved(
             tokenizer = load_tokenizer(reference, folder)
             network = _complete(kind, reference, folder, dtype, unread)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-            return_dict=True,  # outputs are read by name
         raise AttrimarkError(f"{reference} could not be loaded: {' '.join(str(error).split())}") from error
     try:
         require_vocabulary(tokenizer, network)
@@ -261,6 +294,7 @@ def _complete(
     missing = [name for name in missing if not name.startswith(unread)]
     if missing:
         raise lacking(reference, folder, missing, network.config.architectures or ())
+    require_finite(reference, network.named_parameters())
     return network
 
 
@@ -294,7 +328,6 @@ def fine_tuned_from(model: M, network: Any, tokenizer: PreTrainedTokenizerBase) 
     return model
 
 
-    require_finite(reference, network.named_parameters())
 def _below_head(network: Any, encoder: Any) -> nn.Module:
     """The encoder below a copy of the network's head; a pooler is a part of the head.
 
