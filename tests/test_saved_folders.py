@@ -356,7 +356,7 @@ def test_an_adapter_whose_head_was_not_saved_is_refused(bert: Path, tmp_path: Pa
     weights = load_file(folder / "adapter_model.safetensors")
     kept = {name: weight for name, weight in weights.items() if "classifier" not in name}
     save_file(kept, folder / "adapter_model.safetensors")
-    refused(folder, "does not fit the network")
+    refused(folder, r"lacks .*model\.classifier\.bias, .*\.weight in its adapter_model\.safetensors: save .* as base")
 
 
 def test_an_adapter_next_to_a_whole_network_is_refused(bert: Path, tmp_path: Path) -> None:
@@ -365,22 +365,73 @@ def test_an_adapter_next_to_a_whole_network_is_refused(bert: Path, tmp_path: Pat
     refused(bert, "holds a whole network and an adapter")
 
 
-def test_words_that_were_added_with_an_adapter_are_merged_too(tmp_path: Path) -> None:
+def with_added_word(folder: Path, kind: Any, tied: bool = False, saved: bool = True, **options: Any) -> torch.Tensor:
+    """Save an adapter of a network whose table got a row for "unheard"; the logits of PeftModel.from_pretrained."""
     peft = pytest.importorskip("peft")
-    base = save(tmp_path / "base", "llama", "causal")
-    with quiet():
-        network = transformers.AutoModelForCausalLM.from_pretrained(base)
+    auto = transformers.AutoModelForCausalLM if kind == "causal" else transformers.AutoModelForSequenceClassification
+    base = save(folder / "base", "llama", kind)
+    settings = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**settings, "tie_word_embeddings": tied}))
     tokenizer = transformers.AutoTokenizer.from_pretrained(base)
     tokenizer.add_tokens(["unheard"])
-    network.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    settings = peft.LoraConfig(task_type="CAUSAL_LM", target_modules=["q_proj"], r=2)
-    wrapped = peft.get_peft_model(network, settings)
-    wrapped.save_pretrained(tmp_path / "adapter", save_embedding_layers=True)
-    tokenizer.save_pretrained(tmp_path / "adapter")
-    model = HubCausal(reference=f"path:{tmp_path / 'adapter'}", prompt="{text}").load(LABELS, "cpu")
-    row = model.tokenizer("a unheard film", return_tensors="pt")
+    tokenizer.save_pretrained(folder / "adapter")
+
+    def resized() -> Any:
+        with quiet():
+            network = auto.from_pretrained(base)
+        network.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        return network
+
+    task = "CAUSAL_LM" if kind == "causal" else "SEQ_CLS"
+    wrapped = peft.get_peft_model(
+        resized(), peft.LoraConfig(**{"task_type": task, "target_modules": ["q_proj"], "r": 2, **options})
+    )
     with torch.no_grad():
-        torch.testing.assert_close(model.network(**row).logits, wrapped.eval()(**row).logits)
+        for parameter in wrapped.parameters():
+            if parameter.requires_grad:
+                parameter.normal_(0, 0.5)
+    wrapped.save_pretrained(folder / "adapter", save_embedding_layers=saved)
+    loaded = peft.PeftModel.from_pretrained(resized(), folder / "adapter").eval()
+    with torch.no_grad():
+        return loaded(**tokenizer("a unheard film", return_tensors="pt")).logits
+
+
+def answers(folder: Path, kind: Any) -> torch.Tensor:
+    """The logits of the adapter in that folder, as it is loaded here."""
+    reference = f"path:{folder / 'adapter'}"
+    if kind == "causal":
+        model: Any = HubCausal(reference=reference, prompt="{text}").load(LABELS, "cpu")
+    else:
+        model = HubClassifier(reference=reference).load((), "cpu")
+    with torch.no_grad():
+        return model.network(**model.tokenizer("a unheard film", return_tensors="pt")).logits
+
+
+EMBEDDED = {"target_modules": ["q_proj", "embed_tokens"]}
+WITH_WORDS = [{}, {"modules_to_save": ["embed_tokens"]}, {"trainable_token_indices": [3, 94]}]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of peft: the table was resized, tables are tied
+@pytest.mark.parametrize(
+    ("kind", "tied", "options"),
+    [
+        *(("classification", False, options) for options in (*WITH_WORDS, EMBEDDED)),
+        *(("causal", False, options) for options in WITH_WORDS),
+        *(("causal", True, options) for options in (*WITH_WORDS, EMBEDDED)),
+        ("causal", True, {"modules_to_save": ["embed_tokens", "lm_head"]}),
+    ],
+)
+def test_words_that_were_added_with_an_adapter_are_merged_too(
+    kind: Any, tied: bool, options: dict[str, Any], tmp_path: Path
+) -> None:
+    want = with_added_word(tmp_path, kind, tied, **options)
+    torch.testing.assert_close(answers(tmp_path, kind), want, atol=1e-5, rtol=1e-4)
+
+
+def test_tokens_that_were_trained_without_saving_their_table_are_refused(tmp_path: Path) -> None:
+    with_added_word(tmp_path, "classification", saved=False, trainable_token_indices=[94])
+    with pytest.raises(AttrimarkError, match=r"no row for \(index 94 .*save_embedding_layers=True"):
+        answers(tmp_path, "classification")
 
 
 def test_without_peft_the_extra_is_named(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

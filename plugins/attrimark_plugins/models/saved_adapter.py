@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from .output_layer import output_layers
 from .saved_folder import ADAPTER, ADAPTER_CONFIG, is_adapter, require_finite
 
 _PREFIX = "base_model.model."  # of every name in an adapter's file
+_WRAPPED = ("", ".base_layer", ".token_adapter.base_layer")  # where peft puts the table that it adapts
 
 
 def adapted(reference: str, folder: Path) -> str:
@@ -98,7 +99,7 @@ def merge(reference: str, folder: Path, network: Any) -> nn.Module:
         AttrimarkError: the adapter is of a kind that is not kept in weights, its network is quantized, or it does not
             fit the network; its file lacks weights or has some that are not finite.
     """
-    import peft
+    from peft import PeftConfig
 
     if not all(parameter.is_floating_point() for parameter in network.parameters()):
         raise AttrimarkError(
@@ -110,16 +111,13 @@ def merge(reference: str, folder: Path, network: Any) -> nn.Module:
     try:
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.simplefilter("ignore")  # of another name of the base; what is missing is looked at here
-            settings = peft.PeftConfig.from_pretrained(str(folder))
-            _grow(network, weights)
-            wrapped: Any = peft.get_peft_model(network, settings)
-            if settings.is_prompt_learning or not hasattr(wrapped, "merge_and_unload"):
-                raise ValueError(f"adapters of the kind {settings.peft_type} are not kept in a network's weights")
-            loaded = peft.set_peft_model_state_dict(wrapped, weights)
-            expected = peft.get_peft_model_state_dict(wrapped, save_embedding_layers=False)
-            if wrong := sorted({*loaded.unexpected_keys, *(expected.keys() - weights.keys())}):
-                raise ValueError(f"these weights are on one side only: {', '.join(wrong)}")
-            merged = wrapped.merge_and_unload(safe_merge=True)
+            merged = _merged(reference, network, PeftConfig.from_pretrained(str(folder)), weights)
+    except IndexError as error:
+        raise AttrimarkError(
+            f"the adapter {reference} trains tokens that its network's table of embeddings has no row for ({error}): "
+            "save the adapter with save_pretrained(folder, save_embedding_layers=True), or name the network with the "
+            "resized table as base"
+        ) from error
     except (KeyError, ValueError, RuntimeError, TypeError, AttributeError, NotImplementedError) as error:
         said = " ".join(str(error).split())
         raise AttrimarkError(
@@ -131,6 +129,25 @@ def merge(reference: str, folder: Path, network: Any) -> nn.Module:
     return merged
 
 
+def _merged(reference: str, network: Any, settings: Any, weights: Mapping[str, Tensor]) -> Any:
+    """The network with these weights folded in; raises what peft raises where they do not fit."""
+    import peft
+
+    _grow(network, weights)
+    tables = network.get_input_embeddings(), network.get_output_embeddings()
+    wrapped: Any = peft.get_peft_model(network, settings)
+    if settings.is_prompt_learning or not hasattr(wrapped, "merge_and_unload"):
+        raise ValueError(f"adapters of the kind {settings.peft_type} are not kept in a network's weights")
+    expected = peft.get_peft_model_state_dict(wrapped, save_embedding_layers=False)
+    if missing := sorted(expected.keys() - weights.keys()):
+        raise _incomplete(reference, missing)
+    loaded = peft.set_peft_model_state_dict(wrapped, dict(weights))
+    if unexpected := _unread(loaded.unexpected_keys, weights):
+        raise ValueError(f"the network has no {_listed(unexpected)}")
+    _untie(network, *tables)
+    return wrapped.merge_and_unload(safe_merge=True)
+
+
 def _outputs(folder: Path, network: nn.Module) -> int | None:
     """How many labels the adapter's own head decides between; None where it has none for this kind of network."""
     weights = _weights(folder)
@@ -140,18 +157,57 @@ def _outputs(folder: Path, network: nn.Module) -> int | None:
 
 def _grow(network: Any, weights: Mapping[str, Tensor]) -> None:
     """Give the network's tables as many rows as those that were saved with the adapter, which replace them."""
-    tables = {id(table): name for name, table in network.named_modules() if hasattr(table, "num_embeddings")}
     table = network.get_input_embeddings()
-    own = weights.get(f"{_PREFIX}{tables.get(id(table))}.weight")
+    own = _saved_table(network, table, weights)
     if own is None or len(own) == table.num_embeddings:
         return
     network.resize_token_embeddings(len(own), mean_resizing=False)
     written = network.get_output_embeddings()
     if written is None or written.weight is network.get_input_embeddings().weight:
         return
-    name = next(name for name, module in network.named_modules() if module is written)
-    if f"{_PREFIX}{name}.weight" not in weights:
+    if _saved_table(network, written, weights) is None:
+        name = next(name for name, module in network.named_modules() if module is written)
         raise ValueError(f"words were added, and the rows of {name} for them were not saved")
+
+
+def _saved_table(network: nn.Module, table: nn.Module | None, weights: Mapping[str, Tensor]) -> Tensor | None:
+    """The weights that were saved for this module, or for the one below the adapter that wraps it."""
+    name = next((name for name, module in network.named_modules() if module is table), None)
+    return next((weights[key] for each in _WRAPPED if (key := f"{_PREFIX}{name}{each}.weight") in weights), None)
+
+
+def _untie(network: Any, read: Any, written: Any) -> None:
+    """Give the output layer a table of its own where one of two tied tables is adapted: merging would change both."""
+    if written is None or written.weight is not read.weight:
+        return
+    if network.get_input_embeddings() is read and network.get_output_embeddings() is written:
+        return
+    written.weight = nn.Parameter(written.weight.detach().clone(), requires_grad=written.weight.requires_grad)
+    network.config.tie_word_embeddings = False
+
+
+def _unread(unexpected: Sequence[str], weights: Mapping[str, Tensor]) -> list[str]:
+    """The names of those that are no copies of others: peft saves a resized table, or a tied one, more than once."""
+    read = [weight for name, weight in weights.items() if name not in unexpected]
+    return sorted(name for name in unexpected if not any(_same(weights.get(name), weight) for weight in read))
+
+
+def _same(one: Tensor | None, other: Tensor) -> bool:
+    return one is not None and one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
+
+
+def _incomplete(reference: str, missing: Sequence[str]) -> AttrimarkError:
+    """The error for weights that the adapter's settings name and its file does not hold."""
+    return AttrimarkError(
+        f"the adapter {reference} lacks {_listed(missing)} in its {ADAPTER}: save the PeftModel that was trained with "
+        "its save_pretrained, or name the network that it was trained on as base"
+    )
+
+
+def _listed(names: Sequence[str], most: int = 6) -> str:
+    """The first names, and how many more there are."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
 
 
 def _weights(folder: Path) -> dict[str, Tensor]:
