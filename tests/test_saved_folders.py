@@ -359,6 +359,18 @@ def test_an_adapter_whose_head_was_not_saved_is_refused(bert: Path, tmp_path: Pa
     refused(folder, r"lacks .*model\.classifier\.bias, .*\.weight in its adapter_model\.safetensors: save .* as base")
 
 
+def test_an_adapter_s_own_configuration_says_what_its_outputs_are(bert: Path, tmp_path: Path) -> None:
+    folder, want = adapter(tmp_path / "adapter", bert)
+    assert classifier(folder).head == "softmax"
+    settings = json.loads((bert / "config.json").read_text())
+    names = {"id2label": {"0": "music", "1": "plot", "2": "cast"}, "label2id": {"music": 0, "plot": 1, "cast": 2}}
+    kind = {"problem_type": "multi_label_classification"}
+    (folder / "config.json").write_text(json.dumps({**settings, **names, **kind}))
+    model = classifier(folder, ())
+    assert (model.head, model.labels) == ("sigmoid", ("music", "plot", "cast"))
+    torch.testing.assert_close(logits(model), want)
+
+
 def test_an_adapter_next_to_a_whole_network_is_refused(bert: Path, tmp_path: Path) -> None:
     folder, _ = adapter(tmp_path / "adapter", bert)
     shutil.copy(folder / "adapter_config.json", bert)

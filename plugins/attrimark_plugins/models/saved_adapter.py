@@ -69,9 +69,10 @@ def replaced(folder: Path) -> tuple[str, ...]:
 
 
 def options(kind: Any, folder: Path, inner: Path) -> dict[str, Any]:
-    """What to load the network in `inner` with, so that the adapter's head fits: its number of labels, their names.
+    """What to load the network in `inner` with, so that the adapter's head fits: number, names and kind of its labels.
 
-    The names are those of the adapter's own config.json, where it has one; else the network's, or LABEL_0 and so on.
+    Names and kind (`problem_type`) are those of the adapter's own config.json, where it has one for as many labels;
+    else the network's, or LABEL_0 and so on.
     """
     from transformers import AutoConfig
 
@@ -82,14 +83,12 @@ def options(kind: Any, folder: Path, inner: Path) -> dict[str, Any]:
     count = _outputs(folder, network)
     # a base's own head, of another size, is replaced
     chosen: dict[str, Any] = {"ignore_mismatched_sizes": True}
-    if count is None:
-        return chosen
     if (folder / "config.json").is_file():
         own = AutoConfig.from_pretrained(folder, **trust)
-        names = own.id2label or {}
-        if len(names) == count:
-            return {**chosen, "num_labels": count, "id2label": names}
-    return chosen if count == settings.num_labels else {**chosen, "num_labels": count}
+        if count in (None, own.num_labels):
+            kept = ("num_labels", "id2label", "problem_type")
+            return {**chosen, **{name: getattr(own, name) for name in kept}}
+    return chosen if count in (None, settings.num_labels) else {**chosen, "num_labels": count}
 
 
 def merge(reference: str, folder: Path, network: Any) -> nn.Module:
