@@ -10,7 +10,8 @@ import attrimark.store
 import numpy as np
 import pytest
 from attrimark.bundle import read_bundle, write_bundle
-from attrimark.store import MIGRATIONS, Store
+from attrimark.results.schema import MIGRATIONS, seal
+from attrimark.store import Damaged, Store
 from attrimark_registry import Attribution, AttrimarkError, Cost, Example, Feature, Measure, Record, Target
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -186,23 +187,25 @@ def test_a_newer_schema_is_refused_untouched(store):
     assert store.path.read_bytes() == before
 
 
-def rename_metrics(database):
-    database.execute("UPDATE measures SET example = 'new-' || example")
+def rename_cells(database):
+    database.execute("UPDATE cells SET cell = 'new-' || cell")
+    for (key,) in database.execute("SELECT key FROM cells").fetchall():
+        seal(database, key)
 
 
 def fail(database):
-    rename_metrics(database)
+    rename_cells(database)
     raise sqlite3.OperationalError("database or disk is full")
 
 
 def test_an_older_schema_is_copied_and_brought_up(store, monkeypatch):
     store.save(record())
     store.close()
-    monkeypatch.setattr(attrimark.store, "MIGRATIONS", (*MIGRATIONS, rename_metrics))
+    monkeypatch.setattr(attrimark.store, "MIGRATIONS", (*MIGRATIONS, rename_cells))
     with Store(store.folder) as opened:
-        assert opened.records(["c1"])["c1"].measures[0].example == "new-t1"
+        assert list(opened.records(["c1", "new-c1"])) == ["new-c1"]
     backup = sqlite3.connect(store.folder / "store.sqlite.bak")
-    assert backup.execute("SELECT example FROM measures").fetchall() == [("t1",)]
+    assert backup.execute("SELECT cell FROM cells").fetchall() == [("c1",)]
     backup.close()
     # and is not copied again
     (store.folder / "store.sqlite.bak").unlink()
@@ -395,3 +398,67 @@ def test_a_kill_at_any_file_operation_leaves_a_usable_store(tmp_path):
             for each in store.records(["c1"]).values():
                 assert read_bundle(store.bundle_path(each.bundle or ""))
             store.save(record())
+
+
+# What a disk changes
+
+
+def test_a_cell_of_which_anything_was_altered_is_refused_and_run_again(store):
+    store.save(record())
+    store.save(record("c2"))
+    store._database.execute("UPDATE measures SET operator = 'delete' WHERE cell = 1")
+    with pytest.raises(Damaged, match="cell c1 was altered; run the suite again"):
+        store.records(["c1", "c2"])
+    assert store.forget_damaged() == ["c1"]
+    assert list(store.records(["c1", "c2"])) == ["c2"]
+
+
+def test_a_row_that_is_lost_is_missed(store):
+    store.save(record())
+    store.save(record("c2"))
+    store.close()
+    content = store.path.read_bytes()
+    store.path.write_bytes(content.replace(b"c1", b"c3", 1))  # in the row, or in the index
+    with Store(store.folder) as opened:
+        with pytest.raises(Damaged, match="were lost or renamed"):
+            opened.records(["c2"])
+        opened.forget_damaged()
+        assert list(opened.records(["c2"])) == ["c2"]
+
+
+def test_an_altered_cell_is_not_sealed_by_what_is_added_to_it(store):
+    store.save(record())
+    store._database.execute("UPDATE cells SET reason = 'another'")
+    with pytest.raises(Damaged, match="cell c1 was altered"):
+        store.save_metric("c1", "m2", "ok")
+    with pytest.raises(Damaged, match="cell c1 was altered"):
+        store.rename("c1", "c2", {})
+
+
+@pytest.mark.parametrize("flips", [300, pytest.param(10_000, marks=pytest.mark.long)])
+def test_no_flipped_bit_changes_what_is_read(tmp_path, flips):
+    """Any bit of the file: records are those that were saved, or an error names the file."""
+    with Store(tmp_path) as store:
+        for number in range(8):
+            measures = [Measure(f"m{metric}", f"t{text}", "mask", 0.5) for metric in range(2) for text in range(4)]
+            store.save(record(f"c{number}", measures=tuple(measures)))
+        cells = store.cells()
+        expected = repr(store.records(cells))
+    content = store.path.read_bytes()
+    bits = np.random.default_rng(0).choice(8 * len(content), flips, replace=False).tolist()
+    errors = [error_of(tmp_path, content, bit, cells, expected) for bit in bits]
+    assert all(str(store.path) in error for error in errors if error)
+    assert sum(map(bool, errors)) > flips / 10
+
+
+def error_of(folder, content, bit, cells, expected):
+    """What is said of a file with one bit flipped; nothing where its records are what they were."""
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    (folder / "store.sqlite").write_bytes(changed)
+    try:
+        with Store(folder) as store:
+            assert repr(store.records(cells)) == expected, bit
+    except AttrimarkError as error:
+        return str(error)
+    return ""

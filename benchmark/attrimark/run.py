@@ -21,7 +21,7 @@ from .job import Job, Task, to_json
 from .matrix import Cell, by_variant, cells_of
 from .outcome import unfinished
 from .slots import Slot, Worker
-from .store import Store
+from .store import Damaged, Store
 from .suite import Suite
 
 log = logging.getLogger("attrimark.run")
@@ -42,6 +42,7 @@ def run_cells(
     suite: str, cells: Sequence[Cell], store: Store, slots: Sequence[Slot], observers: pluggy.PluginManager
 ) -> Mapping[str, int]:
     """As `run`, of some of a suite's cells."""
+    _repair(store)
     settle(cells, store)
     take_over(cells, store)
     jobs = pending(cells, store)
@@ -52,6 +53,16 @@ def run_cells(
         summary = Counter(record.status for record in store.records(cell.id for cell in cells).values())
         observers.hook.run_finished(suite=suite, summary=dict(summary))
     return summary
+
+
+def _repair(store: Store) -> None:
+    """Leave nothing of what was damaged, so that it counts as not run."""
+    try:
+        store.records(store.cells())
+    except Damaged as error:
+        log.warning("%s", error)
+        for cell in store.forget_damaged():
+            log.warning("the result of cell %s is computed anew", cell)
 
 
 def settle(cells: Sequence[Cell], store: Store) -> None:

@@ -8,25 +8,47 @@ write. One process writes; others may read. The folder must not be on NFS, whose
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from attrimark_registry.attribution import Cost, Measure, Record, Status
 from attrimark_registry.errors import AttrimarkError
 
+from attrimark.results.packed import StoredMeasures, Values, packed
+from attrimark.results.schema import (
+    CELL,
+    MIGRATIONS,
+    digest_at,
+    digest_of,
+    document,
+    insert_cell,
+    insert_metric,
+    insert_values,
+    seal,
+    whole,
+)
+
 from .bundle import SUFFIX, checked, move
 from .discretion import Telling, as_told, everything, telling_of
 from .nothing import Nothing
 from .suite import Suite
 
+log = logging.getLogger("attrimark.store")
+
 DATABASE = "store.sqlite"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Damaged(AttrimarkError):
+    """Raised when what is stored is not what was stored."""
 
 
 class Store:
@@ -98,32 +120,56 @@ class Store:
     # Reading
 
     def records(self, cells: Iterable[str]) -> dict[str, Record]:
-        """The outcomes of those cells that have one, with their measures, in the order asked."""
-        wanted = json.dumps(list(dict.fromkeys(cells)))
+        """The outcomes of those cells that have one, with their measures, in the order asked.
+
+        Raises:
+            Damaged: any of them, or how many there are in all, is not what was stored.
+        """
+        wanted = dict.fromkeys(cells)
         with _told(self.path), self._snapshot():
-            found = {row["cell"]: _record(row) for row in self._rows("cells", wanted)}
-            ends: dict[str, dict[str, tuple[Status, str | None]]] = {cell: {} for cell in found}
-            measures: dict[str, list[Measure]] = {cell: [] for cell in found}
-            for row in self._rows("metrics", wanted):
-                ends[row["cell"]][row["metric"]] = (row["status"], row["reason"])
-            for row in self._rows("measures", wanted):
-                measures[row["cell"]].append(_measure(row))
-        whole = {
-            cell: replace(found[cell], measures=tuple(measures[cell]), metric_status=ends[cell])
-            for cell in json.loads(wanted)
-            if cell in found
-        }
-        return {cell: as_told(record, self.telling) for cell, record in whole.items()}
+            contents = _Contents(self._database)
+            rows = [row for row in self._all_cells() if row[1] in wanted]
+            keys = json.dumps([row[0] for row in rows])
+            metrics = self._rows_of("metrics", "place, metric, status, reason", keys)
+            measures = self._rows_of("measures", 'place, metric, operator, texts, "values", diagnostics', keys)
+            found = {
+                row[1]: _record(row, metrics.get(row[0], []), measures.get(row[0], []), contents, self.path)
+                for row in rows
+            }
+        return {cell: as_told(found[cell], self.telling) for cell in wanted if cell in found}
+
+    def _all_cells(self) -> list[tuple[Any, ...]]:
+        """Every row of cells, in the order of the file: what leads to a row may be damaged, and then misses some."""
+        rows = self._database.execute(f"SELECT {CELL} FROM cells NOT INDEXED ORDER BY key").fetchall()
+        # an index holds each id a second time
+        named = self._database.execute("SELECT cell FROM cells INDEXED BY sqlite_autoindex_cells_1")
+        if unlike := {row[1] for row in rows} ^ {cell for (cell,) in named}:
+            raise _damaged(self.path, f"{len(unlike)} of its results were lost or renamed")
+        return rows
+
+    def _rows_of(self, table: str, columns: str, keys: str) -> dict[Any, list[tuple[Any, ...]]]:
+        """By the key of their cell, in their order."""
+        found: dict[Any, list[tuple[Any, ...]]] = {}
+        query = (
+            f"SELECT cell, {columns} FROM {table} WHERE cell IN (SELECT value FROM json_each(?)) ORDER BY cell, place"
+        )
+        for cell, *row in self._database.execute(query, (keys,)):
+            found.setdefault(cell, []).append(tuple(row))
+        return found
 
     def cells(self) -> list[str]:
         """The ids of all cells that have an outcome, the latest last."""
         with _told(self.path):
-            return [cell for (cell,) in self._database.execute("SELECT cell FROM cells ORDER BY rowid")]
+            return [cell for (cell,) in self._database.execute("SELECT cell FROM cells ORDER BY key")]
 
     def measured(self, cell: str) -> set[str]:
         """The digests of the metrics that have an outcome for this cell, whichever it is."""
         with _told(self.path):
-            rows = self._database.execute("SELECT metric FROM metrics WHERE cell = ?", (cell,))
+            rows = self._database.execute(
+                "SELECT content FROM metrics JOIN documents ON documents.key = metric "
+                "WHERE cell = (SELECT key FROM cells WHERE cell = ?)",
+                (cell,),
+            )
             return {metric for (metric,) in rows}
 
     def bundle_path(self, sha256: str) -> Path:
@@ -143,24 +189,17 @@ class Store:
         record = as_told(record, self.telling)
         ends: dict[str, tuple[Status, str | None]] = {each.metric: ("ok", None) for each in record.measures}
         ends |= record.metric_status
+        shared = (record.left_out, record.machine, record.network, record.plugins)
         with _told(self.path), self._transaction():
             self._database.execute("DELETE FROM cells WHERE cell = ?", (record.cell,))
-            values = (
-                record.cell,
-                record.status,
-                record.reason,
-                json.dumps(dict(record.specs)),
-                json.dumps(asdict(record.own)),
-                json.dumps(asdict(record.actual)),
-                json.dumps(dict(record.left_out)),
-                record.bundle,
-                json.dumps(dict(record.machine)),
-                json.dumps(dict(record.network)),
-            )
-            self._database.execute("INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-            for metric, (status, reason) in ends.items():
-                of_metric = [measure for measure in record.measures if measure.metric == metric]
-                self._insert(record.cell, metric, status, reason, of_metric)
+            left_out, *others = (document(self._database, json.dumps(dict(each))) for each in shared)
+            own = [json.dumps(each) for each in (dict(record.specs), asdict(record.own), asdict(record.actual))]
+            ended = record.status, record.cause, record.reason
+            key = insert_cell(self._database, (record.cell, *ended, *own, left_out, record.bundle, *others))
+            for place, (metric, (status, reason)) in enumerate(ends.items()):
+                insert_metric(self._database, key, place, metric, status, reason)
+            insert_values(self._database, key, 0, packed(record.measures))
+            seal(self._database, key)
 
     def save_metric(
         self,
@@ -179,22 +218,42 @@ class Store:
         Raises:
             AttrimarkError: also where the cell has no record.
         """
+        for measure in measures:
+            if measure.metric != metric:
+                raise ValueError(f"a measure of metric {measure.metric} among those of {metric}")
         with _told(self.path), self._transaction():
-            known = self._database.execute("SELECT 1 FROM cells WHERE cell = ?", (cell,)).fetchone()
-            if not known:
+            key = self._intact(cell)
+            if key is None:
                 raise AttrimarkError(f"{self.path}: cell {cell} has no record to add measures to; run it first")
-            self._database.execute("DELETE FROM metrics WHERE cell = ? AND metric = ?", (cell, metric))
-            self._insert(cell, metric, status, reason and self.telling(reason), measures)
+            named = document(self._database, metric)
+            places = []
+            for table in ("metrics", "measures"):
+                self._database.execute(f"DELETE FROM {table} WHERE cell = ? AND metric = ?", (key, named))
+                last = self._database.execute(f"SELECT max(place) FROM {table} WHERE cell = ?", (key,)).fetchone()[0]
+                places.append(0 if last is None else last + 1)
+            insert_metric(self._database, key, places[0], metric, status, reason and self.telling(reason))
+            insert_values(self._database, key, places[1], packed(measures))
+            seal(self._database, key)
 
     def rename(self, former: str, cell: str, network: Mapping[str, Any]) -> None:
         """A cell that has another id now, with what is known of its network."""
         with _told(self.path), self._transaction():
-            self._database.execute("PRAGMA defer_foreign_keys = ON")
-            self._database.execute(
-                "UPDATE cells SET cell = ?, network = ? WHERE cell = ?", (cell, json.dumps(dict(network)), former)
-            )
-            for table in ("metrics", "measures"):
-                self._database.execute(f"UPDATE {table} SET cell = ? WHERE cell = ?", (cell, former))
+            key = self._intact(former)
+            if key is None:
+                raise AttrimarkError(f"{self.path}: cell {former} has no record to rename")
+            known = document(self._database, json.dumps(dict(network)))
+            self._database.execute("UPDATE cells SET cell = ?, network = ? WHERE key = ?", (cell, known, key))
+            seal(self._database, key)
+
+    def forget_damaged(self) -> list[str]:
+        """Remove what is not what was stored, so that it is computed anew; the cells of which something was left."""
+        with _told(self.path), self._transaction():
+            self._database.execute("REINDEX")
+            cells = self._database.execute("SELECT key, cell, digest FROM cells NOT INDEXED ORDER BY key").fetchall()
+            damaged = {key: cell for key, cell, digest in cells if digest != digest_at(self._database, key)}
+            for key in damaged:
+                self._database.execute("DELETE FROM cells WHERE key = ?", (key,))
+        return list(damaged.values())
 
     def adopt(self, spooled: Path) -> str:
         """Move a finished bundle out of the spool and give its sha256; again, where that was done already.
@@ -211,21 +270,14 @@ class Store:
             move(spooled, kept)
         return sha256
 
-    def _insert(self, cell: str, metric: str, status: Status, reason: str | None, measures: Iterable[Measure]) -> None:
-        self._database.execute("INSERT INTO metrics VALUES (?, ?, ?, ?)", (cell, metric, status, reason))
-        for measure in measures:
-            if measure.metric != metric:
-                raise ValueError(f"a measure of metric {measure.metric} among those of {metric}")
-            values = (cell, metric, measure.example, measure.operator, _stored(measure.value))
-            diagnostics = json.dumps({name: float(value) for name, value in measure.diagnostics.items()})
-            self._database.execute("INSERT INTO measures VALUES (?, ?, ?, ?, ?, ?)", (*values, diagnostics))
-
-    def _rows(self, table: str, cells: str) -> Iterator[Mapping[str, Any]]:
-        """Rows of one of our tables for those cells (a JSON array), in the order of their insertion."""
-        query = f"SELECT * FROM {table} WHERE cell IN (SELECT value FROM json_each(?)) ORDER BY rowid"
-        cursor = self._database.execute(query, (cells,))
-        names = [column[0] for column in cursor.description]
-        return (dict(zip(names, row, strict=True)) for row in cursor)
+    def _intact(self, cell: str) -> int | None:
+        """The key of a cell that is what was stored; None where there is none."""
+        found = self._database.execute("SELECT key, digest FROM cells WHERE cell = ?", (cell,)).fetchone()
+        if found is None:
+            return None
+        if found[1] != digest_at(self._database, found[0]):
+            raise _damaged(self.path, f"the result of cell {cell} was altered")
+        return found[0]
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
@@ -242,80 +294,68 @@ class Store:
             yield
 
 
-def _record(row: Mapping[str, Any]) -> Record:
+class _Contents(dict[int, str]):
+    """What rows share, by key, each read once; "" where it is lost, which no digest agrees with."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        super().__init__()
+        self._database = database
+
+    def __missing__(self, key: Any) -> str:  # whatever a damaged file has in its place
+        found = self._database.execute("SELECT content FROM documents WHERE key = ?", (key,)).fetchone()
+        self[key] = found[0] if found else ""
+        return self[key]
+
+
+def _record(
+    row: tuple[Any, ...],
+    metrics: Sequence[tuple[Any, ...]],
+    measures: Sequence[tuple[Any, ...]],
+    contents: _Contents,
+    path: Path,
+) -> Record:
+    row = whole(row, contents)
+    ends = [(place, contents[metric], *end) for place, metric, *end in metrics]
+    values = [
+        (place, contents[metric], operator, contents[texts], *rest)
+        for place, metric, operator, texts, *rest in measures
+    ]
+    if digest_of(row, ends, values) != row[-1]:
+        raise _damaged(path, f"the result of cell {row[1]} was altered")
+    _, cell, status, cause, reason, specs, own, actual, left_out, bundle, machine, network, plugins, _ = row
     return Record(
-        cell=row["cell"],
-        specs=json.loads(row["specs"]),
-        status=row["status"],
-        reason=row["reason"],
-        own=Cost(**json.loads(row["own"])),
-        actual=Cost(**json.loads(row["actual"])),
-        left_out=json.loads(row["left_out"]),
-        bundle=row["bundle"],
-        machine=json.loads(row["machine"]),
-        network=json.loads(row["network"]),
+        cell=cell,
+        specs=json.loads(specs),
+        status=status,
+        cause=cause,
+        reason=reason,
+        own=Cost(**json.loads(own)),
+        actual=Cost(**json.loads(actual)),
+        left_out=_plain(left_out),
+        bundle=bundle,
+        machine=_plain(machine),
+        network=_plain(network),
+        plugins=_plain(plugins),
+        measures=StoredMeasures(
+            [Values(metric, operator, _texts(texts), *rest) for _, metric, operator, texts, *rest in values]
+        ),
+        metric_status={metric: (status, reason) for _, metric, status, reason in ends},
     )
 
 
-def _measure(row: Mapping[str, Any]) -> Measure:
-    value = None if row["value"] is None else float(row["value"])
-    return Measure(row["metric"], row["example"], row["operator"], value, json.loads(row["diagnostics"]))
+@lru_cache(maxsize=1024)
+def _texts(content: str) -> tuple[str, ...]:
+    return tuple(json.loads(content))
 
 
-def _stored(value: float | None) -> float | str | None:
-    """NaN as text, for SQLite would turn it into NULL, which means "does not apply" here."""
-    if value is None:
-        return None
-    return float(value) if value == value else "nan"
+def _plain(content: str) -> dict[str, Any]:
+    return json.loads(content)
 
 
-# The schema: one numbered function for each released version, never changed afterwards.
-
-
-def _records_and_measures(database: sqlite3.Connection) -> None:
-    """Cells, how each metric ended on them, and its values (of no type, so that SQLite converts none)."""
-    database.execute(
-        """CREATE TABLE cells (
-            cell TEXT NOT NULL PRIMARY KEY,
-            status TEXT NOT NULL CHECK (status IN ('ok', 'unsupported', 'failed')),
-            reason TEXT,
-            specs TEXT NOT NULL,
-            own TEXT NOT NULL,
-            actual TEXT NOT NULL,
-            left_out TEXT NOT NULL,
-            bundle TEXT,
-            machine TEXT NOT NULL
-        )"""
+def _damaged(path: Path, what: str) -> Damaged:
+    return Damaged(
+        f"{path} was damaged: {what}; run the suite again, which computes anew what is lost, or restore a copy"
     )
-    database.execute(
-        """CREATE TABLE metrics (
-            cell TEXT NOT NULL REFERENCES cells ON DELETE CASCADE,
-            metric TEXT NOT NULL,
-            status TEXT NOT NULL CHECK (status IN ('ok', 'unsupported', 'failed')),
-            reason TEXT,
-            PRIMARY KEY (cell, metric)
-        )"""
-    )
-    database.execute(
-        """CREATE TABLE measures (
-            cell TEXT NOT NULL,
-            metric TEXT NOT NULL,
-            example TEXT NOT NULL,
-            operator TEXT NOT NULL,
-            value,
-            diagnostics TEXT NOT NULL,
-            PRIMARY KEY (cell, metric, example, operator),
-            FOREIGN KEY (cell, metric) REFERENCES metrics ON DELETE CASCADE
-        )"""
-    )
-
-
-def _networks(database: sqlite3.Connection) -> None:
-    """What was found of each cell's network before it was explained."""
-    database.execute("ALTER TABLE cells ADD COLUMN network TEXT NOT NULL DEFAULT '{}'")
-
-
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_records_and_measures, _networks)
 
 
 def _migrate(database: sqlite3.Connection, path: Path) -> None:
@@ -381,9 +421,11 @@ def _told(path: Path) -> Iterator[None]:
     """What the disk or SQLite refuses, as an error that names the path."""
     try:
         yield
-    except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
-        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
-            raise  # a mistake of ours, not the disk's
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # a mistake of ours, not the disk's
+    except sqlite3.OperationalError as error:
         raise AttrimarkError(f"{path}: {error}; what was stored before is intact") from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise Damaged(f"{path}: {error}: restore a copy of it, or choose another folder") from error
     except OSError as error:
         raise AttrimarkError(f"{path}: {error.strerror or error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from .removal import Operator
 from .text import Example, Feature
 
 Status = Literal["ok", "unsupported", "failed"]
+Cause = Literal["exception", "crashed", "oom", "timeout", "invalid", "changed-network", "environment"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,24 +129,28 @@ class Record:
     Attributes:
         cell: content hash of everything that decides the cell's numbers.
         specs: the parts by name: dataset, model, chain, seed, method, operator, replicate, target.
+        cause: of a cell that failed, what kind of failure it was; None where an earlier version did not say.
         left_out: examples that were not explained, with the reason.
         bundle: sha256 of the safetensors file that holds the attributions.
         machine: where it ran, and the versions it ran with.
         network: what was found of the network before it was explained: its `check`, and a hash of its `weights` where
             these were made from a recipe.
+        plugins: the distributions whose plugins made it, each with its `version` and a `sha256` of their sources.
     """
 
     cell: str
     specs: Mapping[str, Any]
     status: Status
     reason: str | None = None
+    cause: Cause | None = None
     own: Cost = field(default_factory=Cost)
     actual: Cost = field(default_factory=Cost)
     left_out: Mapping[str, str] = field(default_factory=dict)
     bundle: str | None = None
     machine: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
-    measures: tuple[Measure, ...] = ()
+    plugins: Mapping[str, Any] = field(default_factory=dict)
+    measures: Sequence[Measure] = ()
     # by the metric's content hash: whether it could be computed, and if not why
     metric_status: Mapping[str, tuple[Status, str | None]] = field(default_factory=dict)
 

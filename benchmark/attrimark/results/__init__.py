@@ -1,0 +1,1 @@
+"""What is stored of suites, and what is read of it."""
