@@ -290,9 +290,10 @@ class SubsetEvaluator:
         return self.model.value(outputs, targets, question.reading).numpy()  # pyright: ignore[reportArgumentType]
 
     def _raw(self, question: Question, keep: Keep) -> Float[np.ndarray, "subsets outputs"]:
-        outputs = np.stack([self._outputs[_key(question, subset)] for subset in keep])
         target = question.row.target
-        return outputs[:, : len(target.ids)] if target and target.ids else outputs
+        # behind the continuation of a row is what made it as wide as those that it was computed with
+        width = len(target.ids) if target and target.ids else None
+        return np.stack([self._outputs[_key(question, subset)][:width] for subset in keep])
 
     def _answer(self, asker: _Asked) -> Answer:
         if asker.refusal is not None:

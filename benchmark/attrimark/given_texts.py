@@ -15,7 +15,8 @@ def examples_of(texts: Any) -> tuple[tuple[Example, ...], dict[str, str]]:
     """The examples, and the reason of each text that is left out, by its id.
 
     The id of a text is its position, from "0" on; an `Example` keeps its own. A pair of strings is one example of two
-    segments. What is missing (None, NaN, pandas.NA) or empty is left out.
+    segments. What is missing (None, NaN, pandas.NA), empty or
+    half a character is left out.
 
     Args:
         texts: one text (a string or an `Example`), or any iterable of texts and pairs: a list, a generator, a numpy
@@ -89,6 +90,8 @@ def _nothing_in(segments: list[Any]) -> str | None:
             return f"{what} is missing"
         if not segment.strip():
             return f"{what} is empty"
+        if any("\ud800" <= character <= "\udfff" for character in segment):
+            return f"{what} holds half of a character (a lone surrogate)"
     return None
 
 

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from attrimark_registry.attribution import Attribution, Record
 from attrimark_registry.catalog import Catalog, load_catalog
 from attrimark_registry.classifier import Classifier
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import How, Model
+from attrimark_registry.names import one_of
 from attrimark_registry.output_names import output_names
 from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource, Plugin
 from attrimark_registry.prompt_classifier import PromptClassifier
-from attrimark_registry.reading import Head, head_of
-from attrimark_registry.removal import Operator
+from attrimark_registry.reading import ONE_OUTPUT, Head, head_of
+from attrimark_registry.removal import OPERATORS, Operator
 from attrimark_registry.self_check import self_check
 from attrimark_registry.text import Example, Granularity, Splits
 from attrimark_registry.vocabulary import require_vocabulary
@@ -76,11 +77,11 @@ def evaluate(
     *,
     labels: Iterable[str] | None = None,
     prompt: str | None = None,
-    head: Head | None = None,
+    head: Head | str | None = None,
     target: How = "predicted",
-    granularity: Granularity = "word",
-    operator: Operator | None = None,
-    operators: tuple[Operator, ...] | None = None,
+    granularity: Granularity | str = "word",
+    operator: Operator | str | None = None,
+    operators: Operator | str | Iterable[str] | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Explain a model's decisions on `texts` with every method, and judge the explanations with every metric.
@@ -91,6 +92,7 @@ def evaluate(
         texts: one string, or any iterable (a list, a generator, an array, a column of a table) of strings, of pairs of
             strings, or of `Example`s with labels and rationales. What is missing or empty is left out.
         methods, metrics: plugin names, or plugins with options.
+        operator, operators: how methods, and how metrics, remove features.
         head: what a classifier's outputs are: "softmax" of labels, "sigmoid" of each label, or "scalar" scores; by
             default as the network's configuration says.
         labels: of a sequence classifier, the names of its outputs, in any order and case; where it has none of its own
@@ -100,23 +102,24 @@ def evaluate(
         AttrimarkError: no texts, something that is not a text, labels that are not the network's, an unknown plugin,
             a network that is neither.
     """
+    unit: Granularity = one_of("granularity", granularity, get_args(Granularity))
+    removed: Operator | None = None if operator is None else one_of("operator", operator, OPERATORS)
+    removing = None if operators is None else tuple(one_of("operator", each, OPERATORS) for each in _each(operators))
     examples, nothing = examples_of(texts)
     catalog = load_catalog()
     names = None if labels is None else list(map(str, _each(labels)))
     ready = model if isinstance(model, Model) else wrap(model, tokenizer, names, prompt, head)
     given = _Given(network=type(ready.network).__name__, fine_tuned=ready.pretrained is not None)
-    variant = Variant(
-        _InHand(texts=examples, labels=ready.labels), given, (), 0, granularity, target, len(examples), None
-    )
+    variant = Variant(_InHand(texts=examples, labels=ready.labels), given, (), 0, unit, target, len(examples), None)
     chosen = tuple(cast(Metric, _made(catalog, "metric", metric)) for metric in _each(metrics))
-    cells = [
-        Cell(variant, method, seed, 0, operator, operators, "sum", chosen)
-        for method in (None, *(cast(Method, _made(catalog, "method", method)) for method in _each(methods)))
-    ]
+    explaining = [cast(Method, _made(catalog, "method", method)) for method in _each(methods)]
+    if not explaining:
+        raise AttrimarkError('name at least one method, such as "leave-one-out"')
+    cells = [Cell(variant, method, seed, 0, removed, removing, "sum", chosen) for method in (None, *explaining)]
     check = self_check(ready, examples)
     ready = ready.handled(check.handling)
     with ready.active():
-        prepared = prepare(ready, examples, target, granularity, network={"check": check.plain})
+        prepared = prepare(ready, examples, target, unit, network={"check": check.plain})
         prepared = replace(prepared, left_out={**nothing, **prepared.left_out})
         outcomes = [run_cell(cell, prepared) for cell in cells]
     records = tuple(outcome.record for outcome in outcomes)
@@ -134,7 +137,7 @@ def wrap(
     tokenizer: PreTrainedTokenizerBase | None,
     labels: Sequence[str] | None,
     prompt: str | None,
-    head: Head | None = None,
+    head: Head | str | None = None,
 ) -> Model:
     """A transformers network as a `Model`, by its kind.
 
@@ -142,13 +145,22 @@ def wrap(
         AttrimarkError: no tokenizer, or a network that neither classifies nor writes.
     """
     kind = type(network).__name__
+    inner = next((name for name in ("_orig_mod", "module", "model") if _is_network(getattr(network, name, None))), None)
+    if inner and not _is_network(network):
+        raise AttrimarkError(f"{kind} holds a network: pass its .{inner}")
     if tokenizer is None:
         raise AttrimarkError("a network needs its tokenizer")
     require_vocabulary(tokenizer, network)
     if kind.endswith("ForSequenceClassification"):
         config: Any = network.config
         own = cast(Mapping[int, str], config.id2label)
-        return Classifier(network, tokenizer, output_names(own, labels), head=head or head_of(config))
+        names = output_names(own, labels)
+        kind_of_head: Head = head_of(config) if head is None else one_of("head", head, get_args(Head))
+        if kind_of_head == "softmax" and len(names) == 1:
+            raise AttrimarkError(ONE_OUTPUT)
+        if getattr(config, "return_dict", True) is False:
+            raise AttrimarkError("the network returns tuples: set network.config.return_dict = True")
+        return Classifier(network, tokenizer, names, head=kind_of_head)
     if not kind.endswith(("ForCausalLM", "LMHeadModel")):
         raise AttrimarkError(f"{kind} is neither a sequence classifier nor a causal model: pass an attrimark Model")
     if labels and prompt:
@@ -159,12 +171,21 @@ def wrap(
 
 
 def _each(given: Any) -> Iterable[Any]:
-    """The items of what was passed; one name or one plugin is an item of its own."""
-    return [given] if isinstance(given, str | Plugin) else given
+    """The items of what was passed; one name or one plugin is an item of its own, and None is none."""
+    return [given] if isinstance(given, str | Plugin) else [] if given is None else given
 
 
 def _made(catalog: Catalog, kind: Any, plugin: str | Method | Metric) -> Any:
+    if not isinstance(plugin, str | Method | Metric):
+        raise AttrimarkError(
+            f"a {kind} is its name, or a plugin with options (such as IntegratedGradients(steps=64)), not a "
+            f"{type(plugin).__name__}"
+        )
     return catalog.make(kind, plugin) if isinstance(plugin, str) else plugin
+
+
+def _is_network(candidate: Any) -> bool:
+    return type(candidate).__name__.endswith(("ForSequenceClassification", "ForCausalLM", "LMHeadModel"))
 
 
 class _InHand(Dataset):

@@ -80,19 +80,30 @@ def distinct(blocks: Sequence[nn.Module]) -> list[nn.Module]:
     return list({id(block): block for block in blocks}.values())
 
 
-def switches_rope(network: Any) -> bool:
-    """Whether rotary positions depend on the longest position of a call, so that lengths must not be mixed."""
-    parameters = getattr(text_config(network), "rope_parameters", None) or {}
+def switches_with_length(network: Any) -> bool:
+    """Whether a call's numbers depend on its longest row, so that rows of several lengths must not share one.
+
+    Dynamic rotary positions do, and BigBird's sparse attention, which is full where texts are short.
+    """
+    config = text_config(network)
+    parameters = getattr(config, "rope_parameters", None) or {}
     each = [parameters, *(value for value in parameters.values() if isinstance(value, dict))]
     kinds = {str(some.get("rope_type", "")) for some in each}
-    return any(kind == "longrope" or "dynamic" in kind for kind in kinds)
+    sparse = getattr(config, "attention_type", None) == "block_sparse"
+    return sparse or any(kind == "longrope" or "dynamic" in kind for kind in kinds)
 
 
-def forget_longest(network: nn.Module) -> None:
-    """Rotary positions as they are before any call: a dynamic one keeps the frequencies of the longest call so far."""
+def forget_lengths(network: nn.Module) -> None:
+    """As the network is before any call: some keep what the longest call, or a short one, made of them."""
     for module in network.modules():
         for name in [each for each in vars(module) if each.endswith("max_seq_len_cached")]:
             prefix = name.removesuffix("max_seq_len_cached")
             setattr(module, name, module.original_max_seq_len)
-            first = getattr(module, f"{prefix}original_inv_freq")
+            # a copy: longer rows overwrite the frequencies in place
+            first = getattr(module, f"{prefix}original_inv_freq").clone()
             module.register_buffer(f"{prefix}inv_freq", first, persistent=False)
+    for module in list(network.modules()):  # a list, for modules are exchanged
+        configured: Any = getattr(getattr(module, "config", None), "attention_type", None)
+        restore: Any = getattr(module, "set_attention_type", None)
+        if restore and getattr(module, "attention_type", configured) != configured:
+            restore(configured)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import traceback
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from pydantic import ValidationError
 
 from . import hookspecs
 from .errors import AttrimarkError
+from .names import nearest
 from .plugin import KINDS, Kind, Plugin
 
 GROUP = "attrimark"
@@ -66,8 +66,7 @@ class Catalog:
         known = self.entries[kind]
         if name in known:
             return known[name].plugin
-        nearest = difflib.get_close_matches(name, known, n=1)
-        hint = f'; did you mean "{nearest[0]}"?' if nearest else f"; installed: {', '.join(sorted(known))}"
+        hint = nearest(name, known) or f"; installed: {', '.join(sorted(known))}"
         raise AttrimarkError(f'no {kind} named "{name}"{hint}')
 
     def make(self, kind: Kind, name: str, /, **options: Any) -> Plugin:

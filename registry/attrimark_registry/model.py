@@ -21,9 +21,9 @@ from .architecture import (
     blocks_of,
     distinct,
     first_position,
-    forget_longest,
+    forget_lengths,
     longest_of,
-    switches_rope,
+    switches_with_length,
     text_config,
 )
 from .encoding import PROTECTED, Batch, Encoded, Target, collate, without_padding
@@ -330,14 +330,25 @@ class Model(ABC):
         given = {name: value for name, value in arguments.items() if name in accepted}
         if not self.handling.positions:
             given.pop("position_ids", None)
-        if self._switches_rope:
-            forget_longest(self.network)
-        if embeddings is None:
-            return self.network(input_ids=ids, **given)
-        if self.handling.embeddings == "argument":
-            return self.network(inputs_embeds=embeddings, **given)
-        with looked_up_as(self.network.get_input_embeddings(), embeddings):
-            return self.network(input_ids=ids, **given)
+        with self.each_call_the_first():
+            if embeddings is None:
+                return self.network(input_ids=ids, **given)
+            if self.handling.embeddings == "argument":
+                return self.network(inputs_embeds=embeddings, **given)
+            with looked_up_as(self.network.get_input_embeddings(), embeddings):
+                return self.network(input_ids=ids, **given)
+
+    @contextmanager
+    def each_call_the_first(self) -> Iterator[None]:
+        """What a call's lengths make of the network is undone, before it and after."""
+        if not self._switches_with_length:
+            yield
+            return
+        forget_lengths(self.network)
+        try:
+            yield
+        finally:
+            forget_lengths(self.network)
 
     @abstractmethod
     def _outputs(
@@ -429,8 +440,8 @@ class Model(ABC):
     # Shared by the final kinds
 
     @cached_property
-    def _switches_rope(self) -> bool:
-        return switches_rope(self.network)
+    def _switches_with_length(self) -> bool:
+        return switches_with_length(self.network)
 
     @cached_property
     def _accepted(self) -> frozenset[str] | None:

@@ -20,6 +20,10 @@ Answer = Literal["answer"]
 NO_LABEL = -1
 
 
+ONE_OUTPUT = (
+    'a softmax over one output is always 1: say head = "sigmoid" where it was trained as the log-odds of one class, or '
+    'head = "scalar" for a score'
+)
 NO_CLASS = (
     "this head gives one score and decides between no classes, so it has no {reading}: read its logit, or say "
     'head = "sigmoid" where it was trained as the log-odds of one class'

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .architecture import switches_rope
+from .architecture import switches_with_length
 from .classifier import Classifier
 from .encoding import Encoded, Target
 from .errors import AttrimarkError, Unsupported
@@ -33,6 +33,7 @@ from .text import Example
 LENGTHS = (3, 5, 8)  # words of the texts: no two texts have as many tokens
 SLIGHTLY = 2**-20
 LONGEST_WORD = 20  # characters: without spaces between words, a text would be one
+FLOAT32 = float(torch.finfo(torch.float32).eps ** 0.5)  # relative: what is left of single precision, at the least
 MOST_FORWARDS = 12  # calls of the network that a check may take
 
 log = logging.getLogger("attrimark.check")
@@ -97,20 +98,43 @@ class _Trial:
     def run(self) -> SelfCheck:
         self.found.handling = replace(self.model.handling, refused={})
         with torch.no_grad():
-            self.oracle = np.stack([self._counted(lambda row=row: _plain(self.model, row)) for row in self.rows])
+            self.oracle = np.stack([self._plain(row) for row in self.rows])
+            self._require_repeatable()
             self._find_sharing()
             self._try_hidden()
         self._try_embeddings()
         return self.found
 
+    def _plain(self, row: Encoded) -> Float[np.ndarray, " outputs"]:
+        try:
+            return self._counted(lambda: _plain(self.model, row))
+        except Exception as error:  # an architecture may refuse in whatever way it likes
+            if is_exhaustion(error):
+                raise
+            kind = type(self.model.network).__name__
+            raise AttrimarkError(
+                f"a plain call of {kind} on a text of {row.example.id} fails ({type(error).__name__}: {error}): see "
+                "that network(**tokenizer(text)).logits works"
+            ) from error
+
+    def _require_repeatable(self) -> None:
+        """Raises AttrimarkError where outputs are no numbers, or not the same numbers twice."""
+        kind = type(self.model.network).__name__
+        if not np.isfinite(self.oracle).all():
+            raise AttrimarkError(f"outputs of {kind} are NaN or infinite: see that its weights are finite")
+        if not self._is_close("a second call", self._plain(self.rows[-1])[None], self.oracle[-1:]):
+            raise AttrimarkError(
+                f"{kind} does not compute the same numbers twice for one text, so they cannot be explained"
+            )
+
     # How rows share a forward
 
     def _find_sharing(self) -> None:
         model, kind = self.model, type(self.model.network).__name__
-        if switches_rope(model.network):
+        if switches_with_length(model.network):
             self._settle(
                 sharing="equal lengths",
-                remark="its rotary positions depend on the longest row of a call: only rows of one length share one",
+                remark="its numbers depend on the longest row of a call: only rows of one length share one",
             )
         ways: list[dict[str, Any]] = [{}, {"left": True}] if self.found.handling.sharing == "padded" else []
         if self.model.left_padded:
@@ -130,8 +154,6 @@ class _Trial:
     def _why_nothing_agrees(self) -> str:
         kind = type(self.model.network).__name__
         if isinstance(self.model, Classifier):
-            if not np.array_equal(_plain(self.model, self.rows[0]), self.oracle[0]):
-                return f"{kind} does not compute the same numbers twice for one text, so they cannot be explained"
             return (
                 f"{kind} gives other numbers than a plain call, whichever way its rows share a forward: explanations "
                 "would be of another network"
@@ -168,7 +190,9 @@ class _Trial:
         hidden = [model.remove(row, keep, "attention") for keep in kept]
         trial = [each for one in hidden for each in (one, _exchanged(model, one, ~one.visible))]
         outputs = self._tried("hidden tokens", lambda: _outputs(model, trial))
-        if outputs is None or not self._is_close("hidden tokens", outputs[1::2], outputs[::2]):
+        # two calls of one shape round alike, in half precision too
+        allowed = min(tolerance(self.model), max(FLOAT32, 2 * torch.finfo(model.precision).eps))
+        if outputs is None or not self._is_close("hidden tokens", outputs[1::2], outputs[::2], allowed):
             self._refuse(
                 "attention", f"{type(model.network).__name__} also reads tokens that attention is told not to look at"
             )
@@ -242,12 +266,12 @@ class _Trial:
         outputs = self._tried(what, compute)
         return outputs is not None and self._is_close(what, outputs, oracle)
 
-    def _is_close(self, what: str, outputs: Outputs, oracle: Outputs) -> bool:
+    def _is_close(self, what: str, outputs: Outputs, oracle: Outputs, allowed: float | None = None) -> bool:
         scale = max(float(np.abs(self.oracle).max()), 1e-6)
         same_shape = outputs.shape == oracle.shape and np.isfinite(outputs).all()
         difference = float(np.abs(outputs - oracle).max() / scale) if same_shape else None
         self.found.differences[what] = difference
-        return difference is not None and difference <= tolerance(self.model)
+        return difference is not None and difference <= (allowed or tolerance(self.model))
 
     def _tried(self, what: str, compute: Callable[[], Outputs]) -> Outputs | None:
         try:
@@ -284,7 +308,8 @@ def _quiet() -> Iterator[None]:
 
 def tolerance(model: Model) -> float:
     """How far two ways of computing one output may lie apart, relative to the largest: what precision allows."""
-    return float(torch.finfo(model.precision).eps ** 0.5)
+    eps = float(torch.finfo(model.precision).eps)
+    return max(FLOAT32, min(eps**0.5, 8 * eps))  # half precision rounds at every step, but not by as much as its root
 
 
 def _named(changes: dict[str, Any]) -> str:
@@ -341,7 +366,8 @@ def _plain(model: Model, row: Encoded) -> Float[np.ndarray, " outputs"]:
     """What the network says of a row when it is called as its makers show."""
     if isinstance(model, Classifier):
         encoding = model.tokenizer(*row.example.segments, return_tensors="pt", verbose=False).to(model.device)
-        logits = model.network(**encoding).logits[0]
+        with model.each_call_the_first():
+            logits = model.network(**encoding).logits[0]
         return logits.float().cpu().numpy()
     tree = model.scoring_tree([row])
     written = tree.continuations[0][0] if tree else ()

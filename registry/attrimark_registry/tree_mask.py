@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .architecture import switches_rope
+from .architecture import switches_with_length
 from .token_tree import Standing, TokenTree, looks_at
 
 KINDS = {"full_attention", "sliding_attention"}  # of layers, whose masks are known here
@@ -19,7 +19,7 @@ def takes_trees(network: Any) -> bool:
     """Whether the architecture says that it lets masks come from outside, and we know their form."""
     return (
         getattr(network, "_supports_attention_backend", False)
-        and not switches_rope(network)
+        and not switches_with_length(network)
         and network.config._attn_implementation in FORMS
         and set(_windows(network.config)) <= KINDS
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
+from attrimark_registry.names import nearest
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -74,17 +74,11 @@ def complaints_of(
 
 def unknown_key(key: str, allowed: Collection[str]) -> str:
     """The message for a key that has no meaning where it stands."""
-    return f"unknown key (allowed: {', '.join(allowed)}){did_you_mean(key, allowed)}"
+    return f"unknown key (allowed: {', '.join(allowed)}){nearest(key, allowed)}"
 
 
 def must_be(wanted: str, given: Any) -> str:
     return f"must be {wanted}, not {in_toml(given)}"
-
-
-def did_you_mean(name: str, known: Collection[str]) -> str:
-    """A hint to append to a message; empty where nothing is near."""
-    nearest = get_close_matches(name, known, n=1)
-    return f'; did you mean "{nearest[0]}"?' if nearest else ""
 
 
 def in_toml(value: Any) -> str:
@@ -119,7 +113,7 @@ def _message(details: list[ErrorDetails], place: KeyPath, allowed: Collection[st
         return "; or ".join(_own_words(each) for each in details)
     wanted = [WANTED[each["type"]].format(**each.get("ctx", {})).replace("'", '"') for each in details]
     choices = re.findall(r'"([^"]*)"', " ".join(wanted))
-    hint = did_you_mean(first["input"], choices) if isinstance(first["input"], str) else ""
+    hint = nearest(first["input"], choices) if isinstance(first["input"], str) else ""
     return must_be(" or ".join(dict.fromkeys(wanted)), first["input"]) + hint
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from attrimark_registry.catalog import Catalog
+from attrimark_registry.names import nearest
 from attrimark_registry.plugin import Kind, Plugin, PopulationMetric
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Granularity
@@ -29,7 +30,7 @@ from attrimark.strategies.comparable import complaints_of_comparison
 from attrimark.strategies.factor_comparison import FactorComparison
 from attrimark.suite import Matrix, Pooling, Suite
 
-from .complaints import complaints_of, did_you_mean, must_be, unknown_key, validated
+from .complaints import complaints_of, must_be, unknown_key, validated
 from .document import Complaint, ConfigError, Document, read_document
 from .locate import KeyPath
 from .references import read_plugin, with_steps
@@ -101,7 +102,7 @@ def read_suite(path: Path, name: str, catalog: Catalog) -> Suite:
     known = _tables(document)
     if name not in known:
         there_are = ", ".join(known)
-        unknown = f'no suite named "{name}" (there are: {there_are}){did_you_mean(name, known)}'
+        unknown = f'no suite named "{name}" (there are: {there_are}){nearest(name, known)}'
         raise document.error([Complaint((), unknown)])
     return _read(document, [name], catalog)[name]
 
@@ -197,7 +198,7 @@ class _Reader:
         if value not in names:
             known = list(dict.fromkeys(names))
             there_are = ", ".join(known)
-            self.complain(path, f'"{value}" is not in this suite (there are: {there_are}){did_you_mean(value, known)}')
+            self.complain(path, f'"{value}" is not in this suite (there are: {there_are}){nearest(value, known)}')
 
     def keys(self, given: Mapping[str, Any], path: KeyPath, allowed: Sequence[str]) -> dict[str, Any]:
         """The values of a matrix's keys, where they are written; None where a value is wrong."""

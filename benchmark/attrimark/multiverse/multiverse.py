@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from attrimark_registry.attribution import Record
 from attrimark_registry.errors import AttrimarkError
+from attrimark_registry.names import nearest
 from attrimark_registry.reading import Reading
 from jaxtyping import Float
 
-from attrimark.configuration.complaints import did_you_mean
 from attrimark.leaderboards.entries import Entry, Place, by_place, entries_of, seeds_of
 from attrimark.leaderboards.model_alone import accuracy_of, alone
 from attrimark.matrix import Cell, cells_of
@@ -252,7 +252,5 @@ def _known(pair: tuple[str, str], labels: Sequence[str]) -> tuple[str, str]:
     for label in pair:
         if label not in labels:
             known = ", ".join(labels)
-            raise AttrimarkError(
-                f'no raw outputs of a method "{label}" (there are: {known}){did_you_mean(label, labels)}'
-            )
+            raise AttrimarkError(f'no raw outputs of a method "{label}" (there are: {known}){nearest(label, labels)}')
     return pair

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from attrimark_registry.attribution import Attribution, Measure, Record
 from attrimark_registry.errors import AttrimarkError
+from attrimark_registry.names import nearest
 from attrimark_registry.plugin import Metric, ModelMetric
 
-from attrimark.configuration.complaints import did_you_mean
 from attrimark.discretion import everything, only_known
 from attrimark.display.characters import better
 from attrimark.matrix import Cell
@@ -97,9 +97,7 @@ def primary_of(cells: Sequence[Cell], asked: Sequence[str], earlier: Sequence[st
     known = {str(metric): metric for cell in cells for metric in cell.judgements.values()}
     if unknown := [name for name in asked if name not in {*known, *(each.name for each in known.values())}]:
         there_are = ", ".join(known)
-        raise AttrimarkError(
-            f'no metric named "{unknown[0]}" (there are: {there_are}){did_you_mean(unknown[0], known)}'
-        )
+        raise AttrimarkError(f'no metric named "{unknown[0]}" (there are: {there_are}){nearest(unknown[0], known)}')
     if asked:
         chosen = [title for title, metric in known.items() if title in asked or metric.name in asked]
     elif earlier:

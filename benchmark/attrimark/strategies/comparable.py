@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from attrimark_registry.names import nearest
 from attrimark_registry.plugin import Metric, ModelMetric, Plugin, SpanMetric
 
-from attrimark.configuration.complaints import did_you_mean
 from attrimark.configuration.document import Complaint
 from attrimark.configuration.locate import KeyPath
 from attrimark.matrix import variants_of
@@ -59,4 +59,4 @@ def _names(plugins: Sequence[Plugin] | Sequence[Metric]) -> list[str]:
 def _member(value: str, names: Sequence[str], path: KeyPath) -> Iterator[Complaint]:
     if value not in names:
         there_are = ", ".join(names)
-        yield Complaint(path, f'"{value}" is not in this suite (there are: {there_are}){did_you_mean(value, names)}')
+        yield Complaint(path, f'"{value}" is not in this suite (there are: {there_are}){nearest(value, names)}')

@@ -17,7 +17,7 @@ from attrimark_registry import AttrimarkError, Classifier, Model, ModelSource, U
 from attrimark_registry.assets import Reference
 from attrimark_registry.network_kinds import NetworkKind, kinds_of_folder
 from attrimark_registry.output_names import output_names, same_name
-from attrimark_registry.reading import Head, head_of
+from attrimark_registry.reading import ONE_OUTPUT, Head, head_of
 from attrimark_registry.vocabulary import require_vocabulary
 from torch import nn
 
@@ -121,10 +121,7 @@ class HubClassifier(ModelSource):
             AttrimarkError: there is one output, or the labels are not as many others as there are outputs.
         """
         if len(outputs) == 1:
-            raise AttrimarkError(
-                f'{self.reference} has one output, and a softmax over one output is always 1: say head = "sigmoid" '
-                'where it was trained as the log-odds of one class, or head = "scalar" for a score'
-            )
+            raise AttrimarkError(f"{self.reference} has one output, and {ONE_OUTPUT}")
         named = self._named(labels)
         places = {output.casefold(): index for index, output in enumerate(outputs)}
         # one output a label: an output left over would take probability that the labels are said to share
