@@ -9,7 +9,7 @@ import pytest
 from attrimark.cli import main
 from attrimark.configuration.suites import read_suite
 from attrimark.matrix import cells_of
-from attrimark.outcome import unfinished
+from attrimark.outcome import Attempt, unfinished
 from attrimark.regression.power import ASSUMED, needed, power_of
 from attrimark.regression.quality_change import FEWEST_TEXTS, detectable, texts_needed
 from attrimark.regression.recording import names_of, taken
@@ -89,7 +89,7 @@ def stored(cells, spread, metrics=("sufficiency", "accuracy")):
         )
         status = dict.fromkeys(judged, ("ok", None))
         records[cell.id] = (
-            unfinished(cell, "unsupported", cell.problem)
+            unfinished(cell, Attempt("unsupported", cell.problem))
             if cell.problem
             else Record(cell.id, cell.specs, "ok", own=Cost(forwards=3), measures=measures, metric_status=status)
         )

@@ -19,6 +19,7 @@ from attrimark_registry.plugin import (
     ModelMethod,
     ModelMetric,
     ModelSource,
+    Plugin,
     PopulationMetric,
     Quantizer,
     Strategy,
@@ -201,6 +202,12 @@ class Cell:
         if self.choices is None or self.method is None or of_components(self.method):
             return None
         return _digest([self.id, "outputs 1", self.operators, self.choices.poolings, self.choices.lengths])
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """Every plugin that has a part in its numbers."""
+        made = (self.variant.dataset, self.variant.model, *self.variant.chain, self.method, *self.metrics)
+        return tuple(plugin for plugin in made if plugin is not None)
 
     @property
     def wanted(self) -> tuple[str, ...]:

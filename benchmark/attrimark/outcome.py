@@ -6,23 +6,39 @@ import logging
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from attrimark_registry.attribution import Attribution, Cost, Measure, Record, Status
+from attrimark_registry.attribution import Attribution, Cause, Cost, Measure, Record, Status
 from attrimark_registry.errors import AttrimarkError, Unsupported
+from attrimark_registry.memory import is_exhaustion
 from attrimark_registry.plugin import Metric, ModelMetric
 
 from attrimark.multiverse.raw_outputs import RawOutputs, raw_outputs
 
-from .attribute import Attributions, attribute
+from .attribute import Attributions, InvalidScores, attribute
 from .machine import machine
 from .matrix import Cell, splits_of
 from .measure import measure, measure_model
 from .prepare import Prepared
+from .sources import sources
 
 log = logging.getLogger("attrimark.plugins")
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt(Generic[Result]):
+    """How a plugin's verb ended.
+
+    Attributes:
+        reason, cause: why, and of what kind, where it is not ok.
+    """
+
+    status: Status
+    reason: str | None = None
+    cause: Cause | None = None
+    result: Result | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,47 +71,61 @@ def run_cell(
     if cell.method is None:
         return Outcome(_judged(cell, prepared, (), prepared.left_out, wanted))
     if known is None:
-        status, reason, made = attempt(lambda: _attribute(cell, prepared))
-        if made is None:
-            return Outcome(unfinished(cell, status, reason, prepared.left_out, prepared.network))
-        known, left_out = made.explained, made.left_out
+        made = attempt(lambda: _attribute(cell, prepared))
+        if made.result is None:
+            return Outcome(unfinished(cell, made, prepared.left_out, prepared.network))
+        known, left_out = made.result.explained, made.result.left_out
     else:
         explained = {each.example.id for each in known}
         left_out = {row.example.id: "refused" for row in prepared.rows if row.example.id not in explained}
     record = _judged(cell, prepared, known, left_out, wanted)
     if cell.outputs is None or (wanted is not None and cell.outputs not in wanted):
         return Outcome(record, tuple(known))
-    status, reason, outputs = attempt(lambda: raw_outputs(prepared, cell, known))
-    told = {**record.metric_status, cell.outputs: (status, reason)}
-    return Outcome(replace(record, metric_status=told), tuple(known), outputs)
+    kept = attempt(lambda: raw_outputs(prepared, cell, known))
+    ended = {**record.metric_status, cell.outputs: (kept.status, kept.reason)}
+    return Outcome(replace(record, metric_status=ended), tuple(known), kept.result)
 
 
 def unfinished(
     cell: Cell,
-    status: Status,
-    reason: str | None,
+    ended: Attempt[Any],
     left_out: Mapping[str, str] | None = None,
     network: Mapping[str, Any] | None = None,
 ) -> Record:
     """The record of a cell that has no numbers, with the reason."""
     return Record(
-        cell.id, cell.specs, status, reason, left_out=left_out or {}, machine=machine(), network=network or {}
+        cell=cell.id,
+        specs=cell.specs,
+        status=ended.status,
+        reason=ended.reason,
+        cause=ended.cause,
+        left_out=left_out or {},
+        machine=machine(),
+        network=network or {},
+        plugins=sources(cell.plugins),
     )
 
 
-def attempt(verb: Callable[[], Result]) -> tuple[Status, str | None, Result | None]:
-    """A plugin's verb, called; what it raises becomes a status and a reason."""
+def attempt(verb: Callable[[], Result]) -> Attempt[Result]:
+    """A plugin's verb, called; what it raises becomes a status, a reason and its cause."""
     try:
-        return "ok", None, verb()
+        return Attempt("ok", result=verb())
     except Unsupported as refusal:
-        return "unsupported", str(refusal), None
+        return Attempt("unsupported", str(refusal))
     except AttrimarkError as error:  # a message that names its remedy: nobody needs to see where it came from
         log.warning("%s", error)
-        return "failed", str(error), None
+        return Attempt("failed", str(error), "environment")
     # a plugin is a stranger's code: its failure is recorded, and the matrix goes on
     except Exception as error:
         log.warning("%s", traceback.format_exc())
-        return "failed", f"{type(error).__name__}: {error}", None
+        return Attempt("failed", f"{type(error).__name__}: {error}", cause_of(error))
+
+
+def cause_of(error: Exception) -> Cause:
+    """What kind of failure it is that a plugin raises."""
+    if isinstance(error, InvalidScores):
+        return "invalid"
+    return "oom" if is_exhaustion(error) else "exception"
 
 
 def _attribute(cell: Cell, prepared: Prepared) -> Attributions:
@@ -120,9 +150,9 @@ def _judged(
             if digest in cell.refusals:
                 statuses[digest] = "unsupported", cell.refusals[digest]
                 continue
-            status, reason, values = attempt(lambda metric=metric: _measure(cell, prepared, metric, attributions))
-            statuses[digest] = status, reason
-            measures += [replace(value, metric=digest) for value in values or []]
+            judged = attempt(lambda metric=metric: _measure(cell, prepared, metric, attributions))
+            statuses[digest] = judged.status, judged.reason
+            measures += [replace(value, metric=digest) for value in judged.result or []]
     operator = attributions[0].operator if attributions else cell.operator
     return Record(
         cell=cell.id,
@@ -133,6 +163,7 @@ def _judged(
         left_out=left_out,
         machine=machine(),
         network=_with_warning(cell, prepared, attributions),
+        plugins=sources(cell.plugins),
         measures=tuple(measures),
         metric_status=statuses,
     )

@@ -19,7 +19,7 @@ from attrimark.multiverse.outputs_file import outputs_path
 from .discretion import as_told
 from .job import Job, Task, to_json
 from .matrix import Cell, by_variant, cells_of
-from .outcome import unfinished
+from .outcome import Attempt, unfinished
 from .slots import Slot, Worker
 from .store import Damaged, Store
 from .suite import Suite
@@ -70,7 +70,7 @@ def settle(cells: Sequence[Cell], store: Store) -> None:
     known = store.records(cell.id for cell in cells)
     for cell in cells:
         if cell.problem and cell.id not in known:
-            store.save(unfinished(cell, "unsupported", cell.problem))
+            store.save(unfinished(cell, Attempt("unsupported", cell.problem)))
 
 
 def take_over(cells: Sequence[Cell], store: Store) -> None:
@@ -214,7 +214,7 @@ def _bury(
         crashes[suspect] += 1
         if crashes[suspect] > CRASHES:
             told = f"its worker {reason}, {CRASHES + 1} times"
-            record = unfinished(assignment.left.pop(suspect).cell, "failed", told)
+            record = unfinished(assignment.left.pop(suspect).cell, Attempt("failed", told, "crashed"))
             store.save(record)
             observers.hook.cell_finished(record=record)
     if assignment.left:

@@ -70,12 +70,12 @@ def run_job(job: Job, variants: Variants, store: Path, say: Say) -> None:
     def taking(step: str) -> None:
         advance(step, 0, len(job.tasks))
 
-    status, reason, made = attempt(lambda: _prepared_network(job, variants, taking))
-    if made is None:
+    made = attempt(lambda: _prepared_network(job, variants, taking))
+    if made.result is None:
         for task in job.tasks:
-            _tell(say, Outcome(unfinished(task.cell, status, reason)), None)
+            _tell(say, Outcome(unfinished(task.cell, made)), None)
         return
-    model, network = made
+    model, network = made.result
     with model.active():
         prepared = prepare(model, job.variant.examples, job.variant.target, job.variant.granularity, advance, network)
         for done, task in enumerate(job.tasks):
