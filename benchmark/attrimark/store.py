@@ -385,6 +385,8 @@ def _migrate(database: sqlite3.Connection, path: Path) -> None:
         for migration in MIGRATIONS[_version(database) :]:
             migration(database)
         database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    if version:
+        database.execute("VACUUM")  # gives back what former tables took
 
 
 def _version(database: sqlite3.Connection) -> int:
