@@ -105,5 +105,5 @@ def forget_lengths(network: nn.Module) -> None:
     for module in list(network.modules()):  # a list, for modules are exchanged
         configured: Any = getattr(getattr(module, "config", None), "attention_type", None)
         restore: Any = getattr(module, "set_attention_type", None)
-        if restore and getattr(module, "attention_type", configured) != configured:
+        if restore and configured and getattr(module, "attention_type", configured) != configured:
             restore(configured)
