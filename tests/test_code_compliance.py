@@ -66,6 +66,7 @@ def test_no_clause_stands_twice(splits):
     assert len(set(texts)) == len(texts) == 800
 
 
+@pytest.mark.long
 def test_a_seed_decides_everything(splits):
     assert CodeCompliance(train=600, validation=100, test=100).load() == splits
     assert CodeCompliance(train=600, validation=100, test=100, seed=1).load().test != splits.test

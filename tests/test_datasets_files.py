@@ -26,6 +26,7 @@ def lines(*rows: object) -> str:
     return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
 
 
+@pytest.mark.long
 @pytest.mark.assets
 @pytest.mark.parametrize(
     ("domain", "texts"), [("movies", 10605), ("tweets", 4200), ("products", 3708), ("editorials", 5190)]

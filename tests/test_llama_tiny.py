@@ -39,6 +39,7 @@ def test_it_knows_the_language_that_it_was_pretrained_on():
     assert english > 5 * french
 
 
+@pytest.mark.long
 def test_its_weights_depend_on_what_it_was_pretrained_with_and_nothing_else():
     source = LlamaTiny(**SMALL)
     state = torch.get_rng_state()

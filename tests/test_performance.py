@@ -145,6 +145,7 @@ def test_the_report_on_estimators_is_written_from_what_was_found(tmp_path, monke
     assert named[2:] == list(shapley_error.ESTIMATORS)
 
 
+@pytest.mark.long
 @pytest.mark.assets
 @pytest.mark.parametrize("work", [LeaveOneOut(), ShapleySampling(permutations=5)], ids=str)
 def test_at_most_six_tenths_of_a_hand_batchs_tokens_are_computed(work, monkeypatch):

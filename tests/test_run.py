@@ -89,6 +89,7 @@ def test_other_operators_ask_for_new_numbers(suite_file, tmp_path):
     assert {each.operator for each in record.measures if each.metric == asked} == {"pad", "delete"}
 
 
+@pytest.mark.long
 def test_a_resumed_run_gives_the_same_numbers(suite_file, tmp_path):
     _, whole = ran(suite_file, tmp_path / "whole")
     suite_file.write_text(SUITE.replace("seeds = 3", "seeds = [1]"))
@@ -151,6 +152,7 @@ def test_killing_the_worker_loses_no_finished_cell(suite_file, tmp_path, hold):
     assert all(len(each) for each in scores(suite_file, store))
 
 
+@pytest.mark.long
 def test_a_worker_ends_with_its_coordinator(suite_file, tmp_path, hold):
     running = started(suite_file, tmp_path / "store")
     wait_for_cells(tmp_path / "store", 2)

@@ -484,6 +484,7 @@ def test_figures_are_drawn_and_drawn_again_alike(found, tmp_path):
     assert all(name in text for name in ("full", "lora", "qlora"))
 
 
+@pytest.mark.long
 def test_the_command_prints_and_draws(ran, suite_of, capsys, tmp_path):
     _, store, _ = ran
     _, path = suite_of(SHARED + BY_MODEL + MATRICES)  # other questions of the same cells

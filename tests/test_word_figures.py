@@ -33,6 +33,7 @@ def ran(tmp_path_factory):
         yield folder, cells_of(suite), store
 
 
+@pytest.mark.long
 def test_the_longest_text_is_drawn_for_each_method_and_drawn_again_alike(ran, tmp_path):
     _, cells, store = ran
     first, again = (write_word_figures(cells, store, tmp_path / name) for name in ("first", "again"))
