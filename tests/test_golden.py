@@ -59,7 +59,8 @@ def folder(tmp_path_factory):
         shutil.copy(GOLDEN / name, made)
     with tarfile.open(GOLDEN / "store.tar.gz") as archive:
         archive.extractall(made, filter="data")
-    return made
+    yield made
+    _loaded.cache_clear()
 
 
 @pytest.mark.parametrize("words", [*QUICK, *(pytest.param(each, marks=pytest.mark.long) for each in LONG)])
