@@ -1,12 +1,14 @@
 """Networks, options and texts out of the ordinary: the numbers of a plain call, or an error with the remedy."""
 
 import copy
+import json
 
 import numpy as np
 import pytest
 import torch
 from attrimark import evaluate
 from attrimark_registry import AttrimarkError
+from attrimark_registry.network_kinds import kinds_of_folder
 
 from tests.references.architectures import build
 
@@ -154,3 +156,21 @@ def test_continuations_of_different_lengths_are_judged_where_rows_are_not_padded
     values = [each.value for record in found.records for each in record.measures]
     assert values
     assert np.isfinite([value for value in values if value is not None]).all()
+
+
+@pytest.mark.parametrize(
+    ("config", "depends"),
+    [
+        ({"rope_scaling": {"type": "dynamic", "factor": 2.0}}, True),
+        ({"rope_parameters": {"full_attention": {"rope_type": "longrope"}}}, True),
+        ({"text_config": {"rope_parameters": {"rope_type": "longrope"}}}, True),
+        ({"attention_type": "block_sparse"}, True),
+        ({"attention_type": "original_full"}, False),
+        ({"rope_parameters": {"rope_type": "llama3"}}, False),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_results_of_networks_whose_numbers_depended_on_length_are_computed_again(config, depends, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert ("length-dependent" in kinds_of_folder(tmp_path)) == depends

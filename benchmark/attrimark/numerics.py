@@ -50,6 +50,7 @@ def _everything(asked: Asked) -> bool:
 NUMERICS: Mapping[NetworkKind, tuple[int, Callable[[Asked], bool]]] = {
     "decoder classifier": (2, _of_decoders),
     "decoder classifier with another padding": (2, _everything),
+    "length-dependent": (2, _everything),
     "mean-pooled head": (2, lambda asked: _needs(asked, "attentions")),
     "padding-dependent": (2, _everything),
     "scaled embeddings": (2, _uses_mean),

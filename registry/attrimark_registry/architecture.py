@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from .errors import Unsupported
+from .network_kinds import depends_on_length
 
 NO_LIMIT = 10**9  # tokens: where neither network nor tokenizer names a limit
 
@@ -81,16 +82,9 @@ def distinct(blocks: Sequence[nn.Module]) -> list[nn.Module]:
 
 
 def switches_with_length(network: Any) -> bool:
-    """Whether a call's numbers depend on its longest row, so that rows of several lengths must not share one.
-
-    Dynamic rotary positions do, and BigBird's sparse attention, which is full where texts are short.
-    """
+    """Whether the numbers of a call depend on its longest row, so that rows of several lengths must not share one."""
     config = text_config(network)
-    parameters = getattr(config, "rope_parameters", None) or {}
-    each = [parameters, *(value for value in parameters.values() if isinstance(value, dict))]
-    kinds = {str(some.get("rope_type", "")) for some in each}
-    sparse = getattr(config, "attention_type", None) == "block_sparse"
-    return sparse or any(kind == "longrope" or "dynamic" in kind for kind in kinds)
+    return depends_on_length(config.to_dict() if hasattr(config, "to_dict") else vars(config))
 
 
 def forget_lengths(network: nn.Module) -> None:

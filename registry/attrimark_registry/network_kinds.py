@@ -10,6 +10,7 @@ from typing import Any, Literal
 NetworkKind = Literal[
     "decoder classifier",
     "decoder classifier with another padding",
+    "length-dependent",
     "mean-pooled head",
     "padding-dependent",
     "scaled embeddings",
@@ -49,6 +50,8 @@ def _kinds(config: Mapping[str, Any], tokenizer_pad: int | None) -> Iterator[Net
         yield "scaled embeddings"
     if name in PADDING_DEPENDENT:
         yield "padding-dependent"
+    if any(depends_on_length(part) for part in (config, config.get("text_config") or {})):
+        yield "length-dependent"
     if not classifies:
         return
     if config.get("problem_type") == "multi_label_classification":
@@ -61,6 +64,18 @@ def _kinds(config: Mapping[str, Any], tokenizer_pad: int | None) -> Iterator[Net
         yield "decoder classifier"
         if config.get("pad_token_id") != tokenizer_pad:
             yield "decoder classifier with another padding"
+
+
+def depends_on_length(config: Mapping[str, Any]) -> bool:
+    """Whether the numbers of a call depend on its longest row, by a configuration as plain data.
+
+    Dynamic rotary positions do, and BigBird's sparse attention, which is full where texts are short.
+    """
+    parameters = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    each = [parameters, *(value for value in parameters.values() if isinstance(value, dict))]
+    kinds = {str(some.get("rope_type", some.get("type", ""))) for some in each}
+    sparse = config.get("attention_type") == "block_sparse"
+    return sparse or any(kind == "longrope" or "dynamic" in kind for kind in kinds)
 
 
 def _is_decoder(name: str) -> bool:

@@ -98,14 +98,19 @@ class _Trial:
     def run(self) -> SelfCheck:
         self.found.handling = replace(self.model.handling, refused={})
         with torch.no_grad():
-            self.oracle = np.stack([self._plain(row) for row in self.rows])
+            self.oracle = np.stack([self._plain_call(row) for row in self.rows])
             self._require_repeatable()
             self._find_sharing()
             self._try_hidden()
         self._try_embeddings()
         return self.found
 
-    def _plain(self, row: Encoded) -> Float[np.ndarray, " outputs"]:
+    def _plain_call(self, row: Encoded) -> Float[np.ndarray, " outputs"]:
+        """What the oracle says of a row.
+
+        Raises:
+            AttrimarkError: the network cannot be called so.
+        """
         try:
             return self._counted(lambda: _plain(self.model, row))
         except Exception as error:  # an architecture may refuse in whatever way it likes
@@ -122,7 +127,7 @@ class _Trial:
         kind = type(self.model.network).__name__
         if not np.isfinite(self.oracle).all():
             raise AttrimarkError(f"outputs of {kind} are NaN or infinite: see that its weights are finite")
-        if not self._is_close("a second call", self._plain(self.rows[-1])[None], self.oracle[-1:]):
+        if not self._is_close("a second call", self._plain_call(self.rows[-1])[None], self.oracle[-1:]):
             raise AttrimarkError(
                 f"{kind} does not compute the same numbers twice for one text, so they cannot be explained"
             )
