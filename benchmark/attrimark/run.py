@@ -42,10 +42,13 @@ def run_cells(
     suite: str, cells: Sequence[Cell], store: Store, slots: Sequence[Slot], observers: pluggy.PluginManager
 ) -> Mapping[str, int]:
     """As `run`, of some of a suite's cells."""
-    _repair(store)
-    settle(cells, store)
-    take_over(cells, store)
-    jobs = pending(cells, store)
+    try:
+        jobs = _jobs(cells, store)
+    except Damaged as error:
+        log.warning("%s", error)
+        for cell in store.forget_damaged():
+            log.warning("cell %s is computed again", cell)
+        jobs = _jobs(cells, store)
     observers.hook.run_started(suite=suite, cells=len(cells), pending=sum(len(job.tasks) for job in jobs))
     try:
         execute(jobs, store, slots, observers)
@@ -55,14 +58,10 @@ def run_cells(
     return summary
 
 
-def _repair(store: Store) -> None:
-    """Leave nothing of what was damaged, so that it counts as not run."""
-    try:
-        store.records(store.cells())
-    except Damaged as error:
-        log.warning("%s", error)
-        for cell in store.forget_damaged():
-            log.warning("the result of cell %s is computed anew", cell)
+def _jobs(cells: Sequence[Cell], store: Store) -> list[Job]:
+    settle(cells, store)
+    take_over(cells, store)
+    return pending(cells, store)
 
 
 def settle(cells: Sequence[Cell], store: Store) -> None:

@@ -123,7 +123,7 @@ class Store:
         """The outcomes of those cells that have one, with their measures, in the order asked.
 
         Raises:
-            Damaged: any of them, or how many there are in all, is not what was stored.
+            Damaged: one of them was altered, or any cell was lost or renamed.
         """
         wanted = dict.fromkeys(cells)
         with _told(self.path), self._snapshot():
@@ -246,7 +246,7 @@ class Store:
             seal(self._database, key)
 
     def forget_damaged(self) -> list[str]:
-        """Remove what is not what was stored, so that it is computed anew; the cells of which something was left."""
+        """Remove what is not what was stored, so that a run computes it again; returns the cells that were altered."""
         with _told(self.path), self._transaction():
             self._database.execute("REINDEX")
             cells = self._database.execute("SELECT key, cell, digest FROM cells NOT INDEXED ORDER BY key").fetchall()
@@ -353,9 +353,7 @@ def _plain(content: str) -> dict[str, Any]:
 
 
 def _damaged(path: Path, what: str) -> Damaged:
-    return Damaged(
-        f"{path} was damaged: {what}; run the suite again, which computes anew what is lost, or restore a copy"
-    )
+    return Damaged(f"{path} was damaged: {what}; run the suite again to recompute what is lost, or restore a copy")
 
 
 def _migrate(database: sqlite3.Connection, path: Path) -> None:
