@@ -15,8 +15,7 @@ def examples_of(texts: Any) -> tuple[tuple[Example, ...], dict[str, str]]:
     """The examples, and the reason of each text that is left out, by its id.
 
     The id of a text is its position, from "0" on; an `Example` keeps its own. A pair of strings is one example of two
-    segments. What is missing (None, NaN, pandas.NA), empty or
-    half a character is left out.
+    segments. What is missing (None, NaN, pandas.NA) or empty, or holds half of a character, is left out.
 
     Args:
         texts: one text (a string or an `Example`), or any iterable of texts and pairs: a list, a generator, a numpy
