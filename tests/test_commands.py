@@ -107,6 +107,7 @@ def test_leaderboards_are_written_in_every_form(shell, tmp_path):
         assert path.read_text() == shell("leaderboard", "small", "--format", form).stdout.rstrip("\n") + "\n"
 
 
+@pytest.mark.long
 def test_a_file_that_cannot_be_written_is_named_and_stays_as_it_was(shell, tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "file").write_text("kept")
@@ -119,6 +120,7 @@ def test_a_file_that_cannot_be_written_is_named_and_stays_as_it_was(shell, tmp_p
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "old"]
 
 
+@pytest.mark.long
 def test_variants_are_ranked_together_but_their_raw_scores_refused(shell):
     shell("run", "small", "--quiet", "--threads", "1")
     ranks = shell("leaderboard", "small", "--across", "ranks")

@@ -65,6 +65,7 @@ def test_sentences_of_one_source_stay_in_one_split(domain: Domain) -> None:
     assert not sources[0] & sources[1]
 
 
+@pytest.mark.long
 @pytest.mark.assets
 def test_texts_are_clean_and_stand_once() -> None:
     for domain in get_args(Domain):

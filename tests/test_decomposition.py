@@ -249,7 +249,8 @@ def test_a_resample_of_few_seeds_takes_nothing_from_their_variance():
     assert variance.half < 0.15 * variance.mean  # with a fifth lost, the value would lie outside
 
 
-@pytest.mark.parametrize("shared", tiered([0.0, 1.0], (1.0).__eq__))
+@pytest.mark.long
+@pytest.mark.parametrize("shared", [0.0, 1.0])
 def test_intervals_cover(shared):
     # shared: an effect of a seed that is the same on all texts, so that more texts tell no more about it
     rng = np.random.default_rng(10)

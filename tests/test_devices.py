@@ -40,7 +40,7 @@ VARIANTS = {
     "causal, adapted and scaled": (CAUSAL, (LORA, Scaled(alpha=0.5))),
     "writer": (WRITER, ()),
 }
-QUICK = ("encoder, adapted, then in four bits", "causal, adapted and scaled")
+QUICK = ("encoder, adapted, then in four bits",)
 UNTRAINED = [name for name, (_, chain) in VARIANTS.items() if not any(getattr(step, "trains", False) for step in chain)]
 
 

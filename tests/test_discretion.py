@@ -20,6 +20,7 @@ from attrimark_registry.catalog import load_catalog
 from click.testing import CliRunner
 
 from tests.references.strangers import CANARY, PLUGINS, changed, distribution, films
+from tests.references.tiers import tiered
 
 SUITES = """
 [suites.plain]
@@ -99,6 +100,8 @@ READERS = [
     ("report", "seeds", "-o", "written/seeds.html"),
 ]
 
+QUICK = (("leaderboard", "plain", "--figures", "written/leaderboard"), ("compare", "plain", "seeds", "--json"))
+
 
 @contextmanager
 def heard(path: Path):
@@ -153,7 +156,7 @@ def test_a_run_tells_and_keeps_no_reason_that_quotes_a_text(ran):
     assert {each.parent.name for each in holding(Path(".attrimark"))} == {"bundles"}
 
 
-@pytest.mark.parametrize("words", READERS, ids=" ".join)
+@pytest.mark.parametrize("words", tiered([(each,) for each in READERS], QUICK.__contains__), ids=" ".join)
 def test_no_reader_shows_a_text(ran, words):
     told = call(*words)
     assert told.exit_code == 0, told.output
@@ -186,6 +189,7 @@ def test_what_was_run_with_texts_is_read_without(ran):
     assert list(Path("shown").glob("*words*"))
 
 
+@pytest.mark.long
 def test_a_part_that_is_to_be_computed_again_keeps_texts_too(ran):
     call("report", "plain", "-o", "written/again.html")
     assert Path("written/again.html").read_text().count("store_text = false") > 1

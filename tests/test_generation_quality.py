@@ -353,6 +353,7 @@ def test_evidence_lift_is_the_share_of_the_deciding_words_over_what_their_number
     assert EvidenceLift(category="identifier").compare(attribution, EXAMPLE) is None
 
 
+@pytest.mark.long
 def test_evidence_lift_of_random_scores_is_1_on_average():
     rng = np.random.default_rng(0)
     drawn = [of_tokens(("width", " >=", " 900"), rng.standard_normal((3, 7))) for _ in range(3000)]

@@ -138,6 +138,7 @@ def hold(suite_file, tmp_path, monkeypatch):
     path.unlink(missing_ok=True)
 
 
+@pytest.mark.long
 def test_killing_the_worker_loses_no_finished_cell(suite_file, tmp_path, hold):
     folder = tmp_path / "store"
     running = started(suite_file, folder)
