@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from attrimark.display.curves import curves, drawn, write_curves
 from attrimark.matrix import cells_of
+from attrimark.results.results import Results
 from attrimark.store import Store
 from attrimark.suite import Matrix, Suite
 from attrimark_plugins.datasets.planted import Planted
@@ -56,7 +57,7 @@ def store(tmp_path: Path):
 
 
 def test_a_curve_is_the_mean_of_the_points_of_all_texts(store: Store):
-    (curve,) = curves(cells_of(SUITE), store)
+    (curve,) = curves(Results(SUITE, store))
     assert curve.metric == "aopc-sufficiency(ratios=[0.2, 0.5])"
     assert not curve.higher_is_better
     assert curve.points == {
@@ -68,13 +69,13 @@ def test_a_curve_is_the_mean_of_the_points_of_all_texts(store: Store):
 
 
 def test_a_line_for_each_method_is_drawn_and_written(store: Store, tmp_path: Path):
-    (curve,) = curves(cells_of(SUITE), store)
+    (curve,) = curves(Results(SUITE, store))
     assert len(drawn(curve).axes[0].lines) == 2
-    written = write_curves(cells_of(SUITE), store, tmp_path / "figures")
+    written = write_curves(Results(SUITE, store), tmp_path / "figures")
     assert sorted(path.suffix for path in written) == [".png", ".svg"]
     assert all(path.stat().st_size for path in written)
 
 
 def test_metrics_without_points_have_no_curve(store: Store):
     other = Suite("plain", (replace(SUITE.matrices[0], metrics=(Sufficiency(),)),))
-    assert curves(cells_of(other), store) == []
+    assert curves(Results(other, store)) == []

@@ -23,6 +23,7 @@ from attrimark.matrix import cells_of
 from attrimark.measure import measure
 from attrimark.meter import counted
 from attrimark.prepare import prepare
+from attrimark.results.results import Results
 from attrimark.run import run
 from attrimark.slots import Slot
 from attrimark.store import Store
@@ -387,12 +388,13 @@ def written(tmp_path_factory):
     suite = read_suite(folder / "benchmarks.toml", "written", catalog)
     with Store(folder / "store") as store:
         run(suite, store, [Slot(0, "cpu", 1)], catalog.manager)
-        yield plain, cells_of(suite), store, catalog
+        yield plain, Results(suite, store), catalog
 
 
 @pytest.mark.long
 def test_only_explanations_of_each_token_have_another_identity(written):
-    plain, each_token, _, catalog = written
+    plain, results, catalog = written
+    each_token = results.cells
     assert plain[0].id == each_token[0].id  # the model alone
     assert all(one.id != other.id for one, other in zip(plain[1:], each_token[1:], strict=True))
     assert all("each token" not in cell.specs for cell in plain)
@@ -403,10 +405,9 @@ def test_only_explanations_of_each_token_have_another_identity(written):
 
 @pytest.mark.long
 def test_a_run_draws_a_heat_map_for_each_method(written, tmp_path):
-    _, cells, store, _ = written
-    records = store.records(cell.id for cell in cells)
-    assert {record.status for record in records.values()} == {"ok"}
-    names = {path.name for path in write_word_figures(cells, store, tmp_path)}
+    _, results, _ = written
+    assert {record.status for record in results.records.values()} == {"ok"}
+    names = {path.name for path in write_word_figures(results, tmp_path)}
     assert {f"1-planted-tiny-writer-none-tokens-{method}.svg" for method in ("leave-one-out", "gradient")} < names
     assert len(names) == 6
 

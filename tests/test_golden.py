@@ -13,7 +13,11 @@ import os
 import re
 import shutil
 import tarfile
+from collections import Counter
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrimark.cli import main
@@ -77,6 +81,34 @@ def test_what_is_printed_is_what_was_printed(folder, words, monkeypatch):
     if not same(printed, expected):
         lines = difflib.unified_diff(expected.splitlines(), printed.splitlines(), "was", "is", lineterm="", n=1)
         pytest.fail("\n".join(line[:300] for line in lines), pytrace=False)
+
+
+COUNTED = ["report seeds -o page.html", "stability seeds", *(pytest.param(each, marks=pytest.mark.long) for each in (
+    "report analyses -o page.html", "report scaled -o page.html", "report strategies -o page.html",
+    "multiverse analyses", "strategies strategies", "contribution scaled", "leaderboard seeds --across scores",
+))]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", COUNTED)
+def test_each_record_and_each_bundle_is_read_once(folder, words, monkeypatch):
+    monkeypatch.chdir(folder)
+    read: Counter[str] = Counter()
+
+    def counted(module: str, name: str, key: Callable[..., str]) -> None:
+        original = getattr(import_module(module), name)
+
+        def verb(*given: Any) -> Any:
+            read[key(*given)] += 1
+            return original(*given)
+
+        monkeypatch.setattr(f"{module}.{name}", verb)
+
+    counted("attrimark.store", "_record", lambda row, *_: f"record {row[1]}")
+    counted("attrimark.results.results", "read_bundle", str)
+    counted("attrimark.multiverse.multiverse", "read_outputs", str)
+    assert CliRunner().invoke(main, [*words.split(), "--store", "store"]).exit_code == 0
+    assert any(key.startswith("record") for key in read)
+    assert not [key for key, times in read.items() if times > 1]
 
 
 def same(one: str, other: str) -> bool:

@@ -31,6 +31,7 @@ from attrimark.multiverse.raw_outputs import RawOutputs, raw_outputs
 from attrimark.multiverse.specification_curve import AWAY, Analysis, Contestant, Levels, curve
 from attrimark.multiverse.tables import as_json, says, sheet_of
 from attrimark.prepare import prepare
+from attrimark.results.results import Results
 from attrimark.run import pending, run
 from attrimark.slots import Slot, Worker
 from attrimark.statistics.intervals import crossed_interval
@@ -118,7 +119,7 @@ def ran(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(ran):
-    (multiverse,) = multiverses(*ran[:2])
+    (multiverse,) = multiverses(Results(*ran[:2]))
     return multiverse
 
 
@@ -147,6 +148,7 @@ def test_the_metrics_own_analysis_gives_the_metrics_own_values(ran):
     assert compared == 2 * 4 * 6 * 2 * 2  # seeds, methods and replicates, texts, operators, metrics
 
 
+@pytest.mark.long
 def test_keeping_outputs_costs_a_method_nothing(ran, tmp_path):
     suite, store, _ = ran
     bare = Store(tmp_path / "store")
@@ -243,15 +245,16 @@ def test_a_finished_run_with_outputs_has_nothing_left_to_do(ran, monkeypatch):
     assert run(suite, store, [Slot(0, "cpu", 1)], load_catalog().manager) == {"ok": CELLS}
 
 
+@pytest.mark.long
 def test_outputs_are_added_to_a_finished_run_without_explaining_again(ran, tmp_path, monkeypatch):
     path, store = tmp_path / "benchmarks.toml", Store(tmp_path / "store")
     computed(suite_of(path, SUITE), store)
     with pytest.raises(AttrimarkError, match=r"add a table \[suites.small.multiverse\]"):
-        multiverses(suite_of(path, SUITE), store)
+        multiverses(Results(suite_of(path, SUITE), store))
     suite = suite_of(path)
     before = {cell: record.bundle for cell, record in store.records(cell.id for cell in cells_of(suite)).items()}
     with pytest.raises(AttrimarkError, match="run `attrimark run small`"):
-        multiverses(suite, store)
+        multiverses(Results(suite, store))
     tasks = [task for job in pending(cells_of(suite), store) for task in job.tasks]
     assert all(task.bundle and task.wanted == (task.cell.outputs,) for task in tasks)
     assert computed(suite, store) == {"ok": CELLS}
@@ -279,6 +282,7 @@ def test_only_lost_outputs_and_other_lengths_are_asked_for_again(ran, tmp_path):
     assert sum(len(job.tasks) for job in pending(cells_of(longer), store)) == 2 * 4
 
 
+@pytest.mark.long
 def test_attributions_of_a_time_without_token_scores_are_made_again(tmp_path):
     suite, store = suite_of(tmp_path / "benchmarks.toml", SUITE), Store(tmp_path / "store")
     computed(suite, store)
@@ -310,7 +314,11 @@ OWN = Analysis(AWAY, "probability", "sum", 0.2, "predicted")
 def contest(values, homes=(None, None), levels=LEVELS, own=OWN):
     """The curve of two methods whose log-odds are three times their probabilities."""
     made = [
-        Contestant(name, home, {("probability", "predicted"): grid, ("log-odds", "predicted"): 3 * grid})
+        Contestant(
+            name,
+            frozenset({home} if home else ()),
+            {("probability", "predicted"): grid, ("log-odds", "predicted"): 3 * grid},
+        )
         for (name, grid), home in zip(values.items(), homes, strict=True)
     ]
     return curve("sufficiency", *made, levels, own)
@@ -418,7 +426,7 @@ def test_nothing_goes_through_a_network(ran, monkeypatch):
     monkeypatch.setattr(TinyEncoder, "load", never)
     monkeypatch.setattr(SubsetEvaluator, "__init__", never)
     monkeypatch.setattr("attrimark.run.Worker", never)
-    (multiverse,) = multiverses(*ran[:2])
+    (multiverse,) = multiverses(Results(*ran[:2]))
     assert multiverse.levels.analyses == OF_A_CLASS * len(multiverse.levels.classes)
     assert len(as_json(multiverse)["curves"][0]["analyses"]) == multiverse.levels.analyses
 
@@ -445,11 +453,11 @@ def test_every_class_is_read_or_left_out_with_its_reason(found):
 
 def test_a_pair_is_compared_in_the_order_asked(ran):
     suite, store, _ = ran
-    (one,) = multiverses(suite, store, ["sufficiency"], ("random", "leave-one-out"))
-    (other,) = multiverses(suite, store, ["sufficiency"], ("leave-one-out", "random"))
+    (one,) = multiverses(Results(suite, store), ["sufficiency"], ("random", "leave-one-out"))
+    (other,) = multiverses(Results(suite, store), ["sufficiency"], ("leave-one-out", "random"))
     assert one.curves[0].share("better") == other.curves[0].share("worse")
     with pytest.raises(AttrimarkError, match='did you mean "leave-one-out"'):
-        multiverses(suite, store, ["sufficiency"], ("leave-two-out", "random"))
+        multiverses(Results(suite, store), ["sufficiency"], ("leave-two-out", "random"))
 
 
 def test_tables_json_and_figures_say_the_same(found, tmp_path):
@@ -496,7 +504,7 @@ def test_the_accuracy_is_that_of_the_model_alone(ran):
     _, store, path = ran
     right = suite_of(path.with_name("right.toml"), SUITE.replace("metrics = [", 'metrics = ["accuracy", ') + CHOICES)
     assert computed(right, store)["ok"] > 0
-    (found,) = multiverses(right, store)
+    (found,) = multiverses(Results(right, store))
     records = store.records(cell.id for cell in cells_of(right))
     values = [each.value for record in records.values() if record.specs["method"] is None for each in record.measures]
     assert found.accuracy == pytest.approx(np.mean(values))
@@ -513,7 +521,7 @@ def test_the_time_that_the_documents_tell_is_of_as_many_analyses(tmp_path, monke
         for cell in (each for each in cells_of(suite) if each.method is not None):
             write_outputs(performance.drawn(cell, np.random.default_rng(0)), outputs_path(store.folder, cell))
             store.save(Record(cell.id, cell.specs, "ok", metric_status={cell.outputs: ("ok", None)}))
-        (found,) = multiverses(suite, store)
+        (found,) = multiverses(Results(suite, store))
     assert (found.levels.analyses, found.texts, found.seeds, found.notes) == (96, 4, 2, ())
     assert len(found.ranked["sufficiency"]) == 3
     assert all(each.different > 1 for each in found.curves)

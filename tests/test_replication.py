@@ -7,7 +7,8 @@ from attrimark.cli import main
 from attrimark.configuration.suites import read_suite
 from attrimark.report.contents import sections
 from attrimark.report.replication import replication
-from attrimark.report.results import Results
+from attrimark.report.report import Report
+from attrimark.results.results import Results
 from attrimark.store import Store
 from attrimark_registry import load_catalog
 from click.testing import CliRunner
@@ -51,9 +52,9 @@ def test_the_plan_and_the_report_say_what_is_replicated(tmp_path, written, told)
     assert planned.exit_code == 0, planned.output
     suite = read_suite(path, "small", load_catalog())
     with Store(tmp_path / "store") as store:
-        results = Results(suite, store, SUITE + written, path.name, 0)
-        mine = list(replication(results))
-        assert [each.title for each in sections(results)][: len(mine)] == [each.title for each in mine]
+        report = Report(Results(suite, store), SUITE + written, path.name, 0)
+        mine = list(replication(report))
+        assert [each.title for each in sections(report)][: len(mine)] == [each.title for each in mine]
     page = [line for section in mine for line in section.sentences]
     for each in told:
         assert each in planned.stdout

@@ -29,12 +29,13 @@ from attrimark.report.coloured_text import coloured_row
 from attrimark.report.contents import sections
 from attrimark.report.over_seeds import over_seeds
 from attrimark.report.page import marked, page, write_figures
+from attrimark.report.report import Report
 from attrimark.report.reproduce import parts
-from attrimark.report.results import Results
 from attrimark.report.section import Drawing, Section
 from attrimark.report.suite_text import suite_text
 from attrimark.report.svg import inline_svg
 from attrimark.report.words import words
+from attrimark.results.results import Results
 from attrimark.run import run
 from attrimark.slots import Slot
 from attrimark.stability.population import populations
@@ -132,9 +133,11 @@ def ran(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(ran):
     """The page as text, and its sections."""
-    results = Results(ran.suite, ran.store, suite_text(ran.folder / "benchmarks.toml", "page"), "benchmarks.toml", 6)
-    found = sections(results)
-    return SimpleNamespace(results=results, sections=found, html=page(results, found))
+    report = Report(
+        Results(ran.suite, ran.store), suite_text(ran.folder / "benchmarks.toml", "page"), "benchmarks.toml", 6
+    )
+    found = sections(report)
+    return SimpleNamespace(report=report, sections=found, html=page(report, found))
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +217,7 @@ def test_the_words_on_the_page_are_the_mean_over_seeds_of_what_is_stored(ran, ma
     assert coloured.views == ("mean of 3 seeds", "seed 0", "seed 1", "seed 2")
     population = next(
         each
-        for each in populations(cells_of(ran.suite), ran.store)
+        for each in populations(Results(ran.suite, ran.store))
         if each.steps == "frozen" and each.method.name == "leave-one-out"
     )
     for stack, text in zip(population.stacks, coloured.texts, strict=True):
@@ -228,7 +231,7 @@ def test_the_words_on_the_page_are_the_mean_over_seeds_of_what_is_stored(ran, ma
 
 
 def test_texts_that_are_to_stay_where_they_are_are_not_on_the_page(ran):
-    private = Results(replace(ran.suite, store_text=False), ran.store, "", "benchmarks.toml", 6)
+    private = Report(Results(replace(ran.suite, store_text=False), ran.store), "", "benchmarks.toml", 6)
     assert list(words(private)) == []
     drawn = [each for section in over_seeds(private) for _, some in section.walk("") for each in some.drawings]
     assert drawn

@@ -11,7 +11,7 @@ import pytest
 from attrimark.cli import main
 from attrimark.configuration.suites import read_suite
 from attrimark.display.sheet_forms import rendered
-from attrimark.matrix import cells_of
+from attrimark.results.results import Results
 from attrimark.run import run
 from attrimark.slots import Slot
 from attrimark.stability.figures import write_figures
@@ -67,7 +67,7 @@ def ran(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(ran):
-    (stability,) = stabilities(*ran[:2])
+    (stability,) = stabilities(Results(*ran[:2]))
     return stability
 
 
@@ -94,7 +94,7 @@ def test_seeds_that_were_not_chosen_are_in_no_figure_of_the_explanations(found):
 
 def test_scores_are_those_that_were_stored(ran, found):
     suite, store, _ = ran
-    whole = populations(cells_of(suite), store)
+    whole = populations(Results(suite, store))
     assert len(whole) == 4 * 2
     for population in whole:
         assert population.seeds == tuple(range(6))
@@ -178,12 +178,12 @@ def test_the_command_prints_and_draws(ran, capsys, tmp_path):
 def test_an_empty_store_and_a_suite_without_such_metrics_are_told_apart(ran, tmp_path):
     suite, _, path = ran
     with pytest.raises(AttrimarkError, match="run the suite first"):
-        stabilities(suite, Store(tmp_path / "empty"))
+        stabilities(Results(suite, Store(tmp_path / "empty")))
     path = tmp_path / "benchmarks.toml"
     plain = SUITE.replace('{ name = "noise", debiased = true }, "snr", "seed-agreement",', "").partition("[[")[0]
     path.write_text(plain)
     with pytest.raises(AttrimarkError, match="no metric of a population"):
-        stabilities(read_suite(path, "seeds", load_catalog()), Store(tmp_path / "empty"))
+        stabilities(Results(read_suite(path, "seeds", load_catalog()), Store(tmp_path / "empty")))
 
 
 def test_texts_explained_for_different_labels_are_left_out_with_the_remedy(ran):
@@ -205,7 +205,7 @@ def test_where_no_text_is_explained_alike_there_is_no_number_and_all_else_stands
     suite, store, _ = ran
     told = {"planted-test-0": "explained for different labels"}
     monkeypatch.setattr("attrimark.stability.population._stacked", lambda by_seed: ((), told))
-    (stability,) = stabilities(suite, store)
+    (stability,) = stabilities(Results(suite, store))
     assert all(np.isnan(each.mean) for variation in stability.variations for each in variation.values.values())
     assert "explained for different labels" in as_text(stability)
     assert json.loads(json.dumps(as_json(stability), allow_nan=False))

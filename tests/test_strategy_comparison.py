@@ -16,6 +16,7 @@ from attrimark.cli import main
 from attrimark.configuration.suites import ConfigError, read_suite
 from attrimark.display.sheet_forms import rendered
 from attrimark.matrix import Cell, cells_of, variants_of
+from attrimark.results.results import Results
 from attrimark.store import Store
 from attrimark.strategies.comparison import findings
 from attrimark.strategies.factors import factors, trained_and_stored
@@ -191,7 +192,7 @@ def ran(suite_of, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(ran):
-    return findings(*ran[:2])
+    return findings(Results(*ran[:2]))
 
 
 def of(found, over, method, metric):
@@ -231,7 +232,7 @@ def test_quantizers_before_training_belong_to_the_strategy():
 def test_networks_have_what_is_stored_of_them(ran):
     suite, store, _ = ran
     cells = cells_of(suite)
-    known = networks(cells, store)
+    known = networks(Results(suite, store))
     assert len(known) == (3 * 2 + 2) * 6
     first = next(iter(known.values()))
     cell = next(each for each in cells if each.variant == first.variant and each.method is not None)
@@ -326,18 +327,18 @@ than = "lora"
 expect = "higher"
 """
     suite, _ = suite_of(text + asked + claim)
-    (found,) = findings(suite, filled(suite, tmp_path / "both"))
+    (found,) = findings(Results(suite, filled(suite, tmp_path / "both")))
     assert [each.metric for each in found.compared] == ["focus-top-mass", "focus-top-mass(ratio=0.3)"]
     assert [each.metric for each in found.judged] == ["focus-top-mass"]
     only = text.replace('"focus-top-mass", {', '{ name = "focus-top-mass", ratio = 0.2 }, {')
     suite, _ = suite_of(only + asked + claim)
-    (found,) = findings(suite, filled(suite, tmp_path / "only"))
+    (found,) = findings(Results(suite, filled(suite, tmp_path / "only")))
     assert [each.metric for each in found.judged] == ["focus-top-mass(ratio=0.2)", "focus-top-mass(ratio=0.3)"]
 
 
 def test_few_networks_are_refused_and_the_rest_is_told(suite_of, tmp_path):
     suite, _ = suite_of((SHARED + BY_STRATEGY).replace("seeds = 6", "seeds = 4"))
-    first, *_ = findings(suite, filled(suite, tmp_path))
+    first, *_ = findings(Results(suite, filled(suite, tmp_path)))
     focus = next(each for each in first.compared if (each.method, each.metric) == ("leave-one-out", "focus-entropy"))
     assert "needs 5 networks" in focus.over_networks
     assert focus.over_texts.contrasts[0].p < 0.05
@@ -356,7 +357,7 @@ def test_what_is_missing_is_named(suite_of, tmp_path):
         last = cell.variant.chain[0].name
         return (last == "lora" and cell.variant.seed == 3) or (last == "qlora" and cell.method is not None)
 
-    first, *rest = findings(suite, filled(suite, tmp_path, left_out))
+    first, *rest = findings(Results(suite, filled(suite, tmp_path, left_out)))
     assert first.networks == {"full": 6, "lora": 5, "qlora": 6}
     focus = next(each for each in first.compared if (each.method, each.metric) == ("gradient", "focus-entropy"))
     assert list(focus.means) == ["full", "lora"]
@@ -370,7 +371,7 @@ def test_what_is_missing_is_named(suite_of, tmp_path):
 def test_a_claim_about_a_level_without_networks_cannot_be_told_and_says_why(suite_of, tmp_path):
     suite, _ = suite_of(SHARED + BY_STRATEGY)
     store = filled(suite, tmp_path, lambda cell: cell.variant.chain[-1].name == "full")
-    (first,) = findings(suite, store)
+    (first,) = findings(Results(suite, store))
     assert first.networks == {"lora": 6, "qlora": 6}
     gone = [each for each in first.judged if "Full" in each.claim.says]
     assert {each.claim.says for each in gone} == {
@@ -390,7 +391,7 @@ def test_a_claim_about_a_level_without_networks_cannot_be_told_and_says_why(suit
 def test_no_claim_vanishes_where_one_level_alone_has_networks(suite_of, tmp_path):
     suite, _ = suite_of(SHARED + BY_STRATEGY + BY_MODEL + MATRICES)
     store = filled(suite, tmp_path, lambda cell: "width=16" not in str(cell.variant.model))
-    for each in findings(suite, store):
+    for each in findings(Results(suite, store)):
         claims = next(asked.claims for asked in suite.comparisons if asked.over == each.over)
         assert {judged.claim for judged in each.judged} == set(claims)
         assert {judged.verdict for judged in each.judged} == {"cannot be told"}
@@ -401,7 +402,7 @@ def test_no_claim_vanishes_where_one_level_alone_has_networks(suite_of, tmp_path
 def test_claims_about_trends_are_judged_together(suite_of, tmp_path):
     second = BY_MODEL.split("\n\n")[1].replace("accuracy", "focus-entropy").replace("rising", "falling")
     suite, _ = suite_of(SHARED + BY_MODEL + second + MATRICES)
-    (found,) = findings(suite, filled(suite, tmp_path))
+    (found,) = findings(Results(suite, filled(suite, tmp_path)))
     accuracy, focus = found.judged
     trends = {each.metric: each.trend.p_networks for each in found.compared}
     assert accuracy.p == pytest.approx(2 * trends["accuracy"])  # the smaller of two, by Holm
@@ -413,12 +414,12 @@ def test_claims_about_trends_are_judged_together(suite_of, tmp_path):
 @pytest.mark.long
 def test_length_is_that_of_the_text_written_where_networks_write_differently(suite_of, tmp_path):
     suite, _ = suite_of(SHARED + BY_STRATEGY)
-    (alike,) = findings(suite, filled(suite, tmp_path / "labels"))
+    (alike,) = findings(Results(suite, filled(suite, tmp_path / "labels")))
     focus = next(each for each in alike.compared if each.metric == "focus-entropy")
     assert focus.adjusted.covariates == ("explained value",)
     assert focus.adjusted.alike == ("number of features", "number of tokens written")
     written = {"full": 4, "lora": 5, "qlora": 12}
-    (found,) = findings(suite, filled(suite, tmp_path / "texts", written=written))
+    (found,) = findings(Results(suite, filled(suite, tmp_path / "texts", written=written)))
     focus = next(each for each in found.compared if each.metric == "focus-entropy")
     assert focus.adjusted.covariates == ("explained value", "number of tokens written")
     by_pair = {(each.first, each.second): each for each in focus.adjusted.contrasts}
@@ -432,7 +433,7 @@ def test_length_is_that_of_the_text_written_where_networks_write_differently(sui
 
 def test_without_an_explained_value_nothing_is_adjusted(suite_of, tmp_path):
     suite, _ = suite_of((SHARED + BY_STRATEGY).replace('["leave-one-out", "gradient"]', '["gradient"]'))
-    first, *_ = findings(suite, filled(suite, tmp_path))
+    first, *_ = findings(Results(suite, filled(suite, tmp_path)))
     focus = next(each for each in first.compared if each.metric == "focus-entropy")
     assert focus.adjusted == (
         "not adjusted: no method of this reading asked for the explained value, as leave-one-out does"
@@ -500,10 +501,10 @@ def test_the_command_prints_and_draws(ran, suite_of, capsys, tmp_path):
 def test_a_suite_without_comparisons_and_an_empty_store_are_told_apart(ran, suite_of, tmp_path):
     suite, *_ = ran
     with pytest.raises(AttrimarkError, match="run the suite first"):
-        findings(suite, Store(tmp_path / "empty"))
+        findings(Results(suite, Store(tmp_path / "empty")))
     plain, _ = suite_of(SHARED)
     with pytest.raises(AttrimarkError, match=r"\[\[suites.made.comparisons\]\]"):
-        findings(plain, Store(tmp_path / "empty"))
+        findings(Results(plain, Store(tmp_path / "empty")))
 
 
 # What is wrong is said before anything runs
@@ -565,7 +566,7 @@ metrics = ["focus-entropy", "focus-gini", "focus-top-mass", "effective-features"
     assert "over strategies" in capsys.readouterr().out
     assert list((tmp_path / "store" / "figures" / "made").glob("*distances.svg"))
     with Store(tmp_path / "store") as store:
-        (found,) = findings(suite, store)
+        (found,) = findings(Results(suite, store))
     assert found.networks == {"frozen": 5, "full": 5}
     assert [(each.metric, each.method) for each in found.compared] == [
         ("focus-entropy", "leave-one-out"),

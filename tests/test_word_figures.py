@@ -6,7 +6,7 @@ from attrimark.cli import main
 from attrimark.configuration.suites import read_suite
 from attrimark.display.figures import word_bars
 from attrimark.display.word_figures import write_word_figures
-from attrimark.matrix import cells_of
+from attrimark.results.results import Results
 from attrimark.run import run
 from attrimark.slots import Slot
 from attrimark.store import Store
@@ -30,27 +30,28 @@ def ran(tmp_path_factory):
     suite = read_suite(folder / "benchmarks.toml", "words", catalog)
     with Store(folder / "store") as store:
         run(suite, store, [Slot(0, "cpu", 1)], catalog.manager)
-        yield folder, cells_of(suite), store
+        yield folder, Results(suite, store)
 
 
 @pytest.mark.long
 def test_the_longest_text_is_drawn_for_each_method_and_drawn_again_alike(ran, tmp_path):
-    _, cells, store = ran
-    first, again = (write_word_figures(cells, store, tmp_path / name) for name in ("first", "again"))
+    _, results = ran
+    first, again = (write_word_figures(results, tmp_path / name) for name in ("first", "again"))
     assert [path.suffix for path in first] == [".svg", ".png"]
     assert first[0].read_bytes() == again[0].read_bytes()
     drawn = first[0].read_text()
-    longest = max(cells[0].variant.examples, key=lambda example: len(example.text.split()))
+    longest = max(results.cells[0].variant.examples, key=lambda example: len(example.text.split()))
     for written in ("random", "leave-one-out", "input-x-gradient", *longest.text.split()):
         assert f">{written}<" in drawn
 
 
 def test_nothing_is_drawn_of_what_was_not_run(ran, tmp_path):
-    _, cells, _ = ran
+    _, results = ran
     with Store(tmp_path / "empty") as empty:
-        assert write_word_figures(cells, empty, tmp_path / "figures") == []
+        assert write_word_figures(Results(results.suite, empty), tmp_path / "figures") == []
 
 
+@pytest.mark.long
 def test_a_leaderboard_is_printed_with_its_figures(ran, tmp_path, capsys):
     folder, *_ = ran
     files = ["-c", str(folder / "benchmarks.toml"), "--store", str(folder / "store")]

@@ -34,7 +34,7 @@ from .given_texts import examples_of
 from .matrix import Cell, Variant
 from .outcome import run_cell
 from .prepare import prepare
-from .run import judgements_of
+from .results.results import metrics_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -125,7 +125,7 @@ def evaluate(
     records = tuple(outcome.record for outcome in outcomes)
     explained = {str(cell.method): each.attributions for cell, each in zip(cells, outcomes, strict=True) if cell.method}
     return Evaluation(
-        boards=tuple(leaderboards(records, judgements_of(cells))),
+        boards=tuple(leaderboards(records, metrics_of(cells))),
         attributions=explained,
         records=records,
         left_out=prepared.left_out,

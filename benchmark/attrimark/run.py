@@ -12,7 +12,6 @@ from typing import Any
 
 import pluggy
 from attrimark_registry.attribution import Cost, Measure, Record
-from attrimark_registry.plugin import Metric
 
 from attrimark.multiverse.outputs_file import outputs_path
 
@@ -231,8 +230,3 @@ def record_of(data: Mapping[str, Any]) -> Record:
             "metric_status": {digest: tuple(status) for digest, status in data["metric_status"].items()},
         }
     )
-
-
-def judgements_of(cells: Sequence[Cell]) -> dict[str, Metric]:
-    """The metrics of a suite, by the hashes under which records keep their measures."""
-    return {digest: metric for cell in cells for digest, metric in cell.judgements.items()}

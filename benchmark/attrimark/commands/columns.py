@@ -8,9 +8,8 @@ import click
 from attrimark_registry.plugin import Metric, ModelMetric, PopulationMetric
 
 from attrimark.contribution.contributions import contributions
-from attrimark.matrix import Cell, cells_of
-from attrimark.store import Store
-from attrimark.suite import Suite
+from attrimark.matrix import Cell
+from attrimark.results.results import Results
 
 
 def check_column(metric: str, cells: Iterable[Cell]) -> None:
@@ -31,13 +30,14 @@ def check_column(metric: str, cells: Iterable[Cell]) -> None:
     raise click.UsageError(f"{metric} judges the model alone and has no column: it stands above each whole table")
 
 
-def nothing_to_show(suite: Suite, store: Store) -> str:
+def nothing_to_show(results: Results) -> str:
     """Why a suite's leaderboards are empty, and what to call instead."""
-    if any(map(_has_column, _metrics(cells_of(suite)))):
+    suite = results.suite
+    if any(map(_has_column, _metrics(results.cells))):
         return f"nothing to show: run the suite first: attrimark run {suite.name}"
     commands = ["stability"] if suite.compares_seeds else []
     commands += ["strategies"] if suite.comparisons else []
-    commands += ["contribution"] if contributions(suite, store) else []
+    commands += ["contribution"] if contributions(results) else []
     see = " and ".join(f"attrimark {each} {suite.name}" for each in commands or ["report"])
     return f"nothing to show: no metric of {suite.name} judges single explanations. See {see}"
 

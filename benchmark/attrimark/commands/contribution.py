@@ -28,17 +28,18 @@ def command(
     from attrimark_registry.catalog import load_catalog
 
     from attrimark.configuration.suites import read_suite
-    from attrimark.matrix import cells_of
     from attrimark.nothing import Nothing
+    from attrimark.results.results import Results
     from attrimark.store import Store
 
     from .show import show_contribution
 
     chosen = read_suite(config, suite, load_catalog())
     with Store.existing(store, chosen) as opened:
-        if not opened.records(cell.id for cell in cells_of(chosen)):
+        results = Results(chosen, opened)
+        if not results.records:
             raise Nothing(f"nothing to show: run the suite first: attrimark run {suite}")
-        shown = show_contribution(chosen, opened, form="json" if as_json else form, output=output, figures=figures)
+        shown = show_contribution(results, form="json" if as_json else form, output=output, figures=figures)
     if not shown:
         raise click.UsageError(
             f"suite {suite} has no results of TuCo: add the method tuco, its metrics, or the strategy scaled"

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from attrimark.leaderboards.forms import Form
     from attrimark.leaderboards.normalised import Normalised
     from attrimark.leaderboards.standings import Standings
-    from attrimark.matrix import Cell
-    from attrimark.store import Store
-    from attrimark.suite import Suite
+    from attrimark.results.results import Results
 
 
 @click.command()
@@ -64,6 +62,7 @@ def command(
     from attrimark.leaderboards.forms import rendered
     from attrimark.leaderboards.narrowed import narrowed
     from attrimark.matrix import cells_of
+    from attrimark.results.results import Results
     from attrimark.store import Store
 
     from .columns import check_column
@@ -72,23 +71,23 @@ def command(
 
     form = "json" if as_json else form
     chosen = read_suite(config, suite, load_catalog())
-    cells = cells_of(chosen)
     if metric:
-        check_column(metric, cells)
+        check_column(metric, cells_of(chosen))
     with Store.existing(store, chosen) as opened:
-        boards = _telling(chosen, cells, opened)
+        results = Results(chosen, opened)
+        boards = _telling(results)
         if not across:
             put(rendered(narrowed(boards, metric) if metric else boards, form, details), output)
         elif form == "csv":
             raise click.UsageError("--across is written as table, markdown, latex or json")
         else:
-            found = _across(boards, cells, opened, metric, across)
+            found = _across(boards, results, metric, across)
             tell(map(sheet_of, found), list(map(across_as_json, found)), form, output)
         if figures:
-            draw(chosen, opened, figures)
+            draw(results, figures)
 
 
-def _telling(suite: Suite, cells: Sequence[Cell], store: Store) -> list[Leaderboard]:
+def _telling(results: Results) -> list[Leaderboard]:
     """The leaderboards, judged by all metrics of the suite.
 
     Raises:
@@ -99,31 +98,26 @@ def _telling(suite: Suite, cells: Sequence[Cell], store: Store) -> list[Leaderbo
     from .columns import nothing_to_show
     from .show import boards_of
 
-    boards = boards_of(cells, store)
+    boards = boards_of(results)
     if not any(board.tells for board in boards):
-        raise Nothing(nothing_to_show(suite, store))
+        raise Nothing(nothing_to_show(results))
     return boards
 
 
 def _across(
     boards: Sequence[Leaderboard],
-    cells: Sequence[Cell],
-    store: Store,
+    results: Results,
     metric: str | None,
     across: Literal["ranks", "scores"],
 ) -> Sequence[Standings | Normalised]:
-    from attrimark.bundle import read_bundle
     from attrimark.leaderboards.normalised import normalised
     from attrimark.leaderboards.standings import standings
-    from attrimark.run import judgements_of
 
     if across == "ranks":
         return standings(boards, metric=metric)
     return normalised(
-        list(store.records(cell.id for cell in cells).values()),
-        judgements_of(cells),
-        lambda record: {
-            each.example.id: each.explained for each in read_bundle(store.bundle_path(record.bundle or ""))
-        },
+        list(results.records.values()),
+        results.metrics,
+        lambda record: {each.example.id: each.explained for each in results.attributions(record)},
         metric=metric,
     )

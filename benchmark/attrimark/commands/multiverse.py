@@ -48,6 +48,7 @@ def command(
     from attrimark.multiverse.multiverse import METRICS, multiverses
     from attrimark.multiverse.tables import as_json as plain
     from attrimark.multiverse.tables import sheet_of
+    from attrimark.results.results import Results
     from attrimark.store import Store
 
     from .telling import tell
@@ -57,7 +58,7 @@ def command(
     pair = (first, second) if first and second else None
     chosen = read_suite(config, suite, load_catalog())
     with Store.existing(store, chosen) as opened:
-        found = multiverses(chosen, opened, [metric] if metric else METRICS, pair)
+        found = multiverses(Results(chosen, opened), [metric] if metric else METRICS, pair)
     tell(map(sheet_of, found), list(map(plain, found)), "json" if as_json else form, output)
     if figures:
         click.echo(f"{len(write_multiverse_figures(found, figures))} figures in {figures}", err=True)

@@ -36,17 +36,19 @@ def command(suite: str, config: Path, store: Path, output: Path, texts: int, fig
     from attrimark.nothing import Nothing
     from attrimark.report.contents import sections
     from attrimark.report.page import page, write_figures
-    from attrimark.report.results import Results
+    from attrimark.report.report import Report
     from attrimark.report.suite_text import suite_text
+    from attrimark.results.results import Results
     from attrimark.store import Store
 
     chosen = read_suite(config, suite, load_catalog())
     with Store.existing(store, chosen) as opened:
-        results = Results(chosen, opened, suite_text(config, suite), config.name, texts)
+        results = Results(chosen, opened)
         if not results.records:
             raise Nothing(f"nothing of {suite} in {store} yet: run it first: attrimark run {suite}")
-        found = sections(results)
-        content = page(results, found).encode()
+        report = Report(results, suite_text(config, suite), config.name, texts)
+        found = sections(report)
+        content = page(report, found).encode()
     write_whole(content, output)
     click.echo(f"{output}: {len(content) / 1e6:.1f} MB", err=True)
     if figures:

@@ -41,8 +41,8 @@ def command(
 
     from attrimark.configuration.suites import read_suite
     from attrimark.discretion import telling_of
-    from attrimark.matrix import cells_of
     from attrimark.progress import Progress
+    from attrimark.results.results import Results
     from attrimark.run import run
     from attrimark.slots import slots_for
     from attrimark.store import Store
@@ -60,14 +60,15 @@ def command(
             again = shlex.join(sys.argv[1:])
             click.echo(f"\nInterrupted; finished cells are kept. Resume with: attrimark {again}", err=True)
             context.exit(2)
-        show(cells_of(chosen), opened, as_json=as_json)
+        results = Results(chosen, opened)
+        show(results, as_json=as_json)
         if summary["ok"] and not as_json:
             figures = store / "figures" / suite
             if chosen.compares_seeds:
-                show_stability(chosen, opened, figures=figures)
+                show_stability(results, figures=figures)
             else:
-                draw(chosen, opened, figures)
+                draw(results, figures)
             if chosen.comparisons:
-                show_strategies(chosen, opened, figures=figures)
-            show_contribution(chosen, opened, figures=figures)
+                show_strategies(results, figures=figures)
+            show_contribution(results, figures=figures)
     context.exit(1 if summary["failed"] else 0 if summary["ok"] else 5)

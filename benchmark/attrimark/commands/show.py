@@ -19,59 +19,56 @@ from attrimark.leaderboards.captions import has_scores
 from attrimark.leaderboards.forms import rendered
 from attrimark.leaderboards.leaderboard import leaderboards
 from attrimark.leaderboards.pareto import pareto
-from attrimark.matrix import Cell, cells_of
-from attrimark.run import judgements_of
+from attrimark.results.results import Results
 from attrimark.stability.figures import write_figures
 from attrimark.stability.stability import stabilities
 from attrimark.stability.tables import as_json as stability_as_json
 from attrimark.stability.tables import sheet_of as stability_sheet
-from attrimark.store import Store
 from attrimark.strategies.comparison import findings
 from attrimark.strategies.figures import write_strategy_figures
 from attrimark.strategies.tables import as_json as strategies_as_json
 from attrimark.strategies.tables import sheet_of as strategies_sheet
-from attrimark.suite import Suite
 
 from .telling import Form, tell
 
 
-def show(cells: Sequence[Cell], store: Store, *, as_json: bool = False) -> None:
+def show(results: Results, *, as_json: bool = False) -> None:
     """Print one leaderboard for each dataset × model × chain."""
-    told = rendered(boards_of(cells, store), "json" if as_json else "table")
+    told = rendered(boards_of(results), "json" if as_json else "table")
     if told:  # a suite may judge no single explanation
         click.echo(told if as_json else f"{told}\n")
 
 
-def boards_of(cells: Sequence[Cell], store: Store) -> list[Leaderboard]:
+def boards_of(results: Results) -> list[Leaderboard]:
     """The leaderboards of what is stored."""
-    return leaderboards(list(store.records(cell.id for cell in cells).values()), judgements_of(cells))
+    return leaderboards(list(results.records.values()), results.metrics)
 
 
 def show_stability(
-    suite: Suite, store: Store, *, form: Form = "table", output: Path | None = None, figures: Path | None = None
+    results: Results, *, form: Form = "table", output: Path | None = None, figures: Path | None = None
 ) -> None:
     """Print what varies over seeds, for each dataset and model; draw it where a folder is given."""
-    found = stabilities(suite, store)
+    found = stabilities(results)
     tell(map(stability_sheet, found), list(map(stability_as_json, found)), form, output)
     if figures:
-        _tell(write_figures(found, figures, with_words=suite.store_text), figures)
+        _tell(write_figures(found, figures, with_words=results.suite.store_text), figures)
 
 
 def show_strategies(
-    suite: Suite, store: Store, *, form: Form = "table", output: Path | None = None, figures: Path | None = None
+    results: Results, *, form: Form = "table", output: Path | None = None, figures: Path | None = None
 ) -> None:
     """Print how strategies, quantizers and models compare, as the suite asks; draw it where a folder is given."""
-    found = findings(suite, store)
+    found = findings(results)
     tell(map(strategies_sheet, found), list(map(strategies_as_json, found)), form, output)
     if figures:
         _tell(write_strategy_figures(found, figures), figures)
 
 
 def show_contribution(
-    suite: Suite, store: Store, *, form: Form = "table", output: Path | None = None, figures: Path | None = None
+    results: Results, *, form: Form = "table", output: Path | None = None, figures: Path | None = None
 ) -> bool:
     """Print what fine-tuning contributes: by class of prompt, scaled by α, and layer by layer; whether there is any."""
-    found = contributions(suite, store)
+    found = contributions(results)
     if not found:
         return False
     tell([contribution_sheet(found)], contribution_as_json(found), form, output)
@@ -84,15 +81,14 @@ def show_contribution(
     return True
 
 
-def draw(suite: Suite, store: Store, folder: Path) -> None:
+def draw(results: Results, folder: Path) -> None:
     """Draw, by dataset × model × chain, the words of one text, curves over rationales, and quality against cost.
 
     No words where the suite keeps its texts to itself.
     """
-    cells = cells_of(suite)
-    written = write_word_figures(cells, store, folder) if suite.store_text else []
-    written += write_curves(cells, store, folder)
-    for place, board in enumerate(boards_of(cells, store), start=1):
+    written = write_word_figures(results, folder) if results.suite.store_text else []
+    written += write_curves(results, folder)
+    for place, board in enumerate(boards_of(results), start=1):
         if board.first and has_scores(board):
             written += save(pareto(board, board.first), folder, f"pareto {place}")
     _tell(written, folder)

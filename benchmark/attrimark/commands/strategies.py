@@ -32,10 +32,11 @@ def command(
     from attrimark_registry.catalog import load_catalog
 
     from attrimark.configuration.suites import read_suite
+    from attrimark.results.results import Results
     from attrimark.store import Store
 
     from .show import show_strategies
 
     chosen = read_suite(config, suite, load_catalog())
     with Store.existing(store, chosen) as opened:
-        show_strategies(chosen, opened, form="json" if as_json else form, output=output, figures=figures)
+        show_strategies(Results(chosen, opened), form="json" if as_json else form, output=output, figures=figures)

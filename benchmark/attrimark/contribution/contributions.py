@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from attrimark.store import Store
-from attrimark.suite import Suite
+from attrimark.results.results import Results
 
 from .detection import Detection, detections
 from .layer_profile import Profile, profiles
@@ -24,6 +23,6 @@ class Contributions:
         return bool(self.detections or self.steerings or self.profiles)
 
 
-def contributions(suite: Suite, store: Store) -> Contributions:
+def contributions(results: Results) -> Contributions:
     """From stored results."""
-    return Contributions(tuple(detections(suite, store)), tuple(steerings(suite, store)), tuple(profiles(suite, store)))
+    return Contributions(tuple(detections(results)), tuple(steerings(results)), tuple(profiles(results)))

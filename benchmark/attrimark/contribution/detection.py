@@ -10,12 +10,12 @@ from attrimark_registry.attribution import Record
 from attrimark_registry.text import Example
 from jaxtyping import Float
 
-from attrimark.matrix import Cell, cells_of
+from attrimark.matrix import Cell
+from attrimark.results.results import Results
+from attrimark.results.scores import scores_of_network
 from attrimark.statistics.intervals import Estimate
 from attrimark.statistics.roc import auc, best_trivial, draws_of_texts, like_lengths, true_positive_rate
 from attrimark.statistics.roc import estimate as with_interval
-from attrimark.store import Store
-from attrimark.suite import Suite
 
 CLASS = "class:"  # how the kind of a span begins that says what class a prompt is of
 DETECTORS = ("tuco", "beta")
@@ -51,14 +51,12 @@ class Detection:
     matched_above_trivial: Estimate | None = None
 
 
-def detections(suite: Suite, store: Store) -> list[Detection]:
+def detections(results: Results) -> list[Detection]:
     """Each detector of the suite on each two classes of prompts, and on attacks that failed and that succeeded."""
     found = []
-    cells = [cell for cell in cells_of(suite) if cell.method is None]
-    records = store.records(cell.id for cell in cells)
-    for cell in cells:
-        record = records.get(cell.id)
-        if record is not None and record.status == "ok":
+    for cell in results.cells:
+        record = results.ok(cell)
+        if cell.method is None and record:
             found += _of_variant(str(cell.variant), classes_of(cell.variant.examples), measured(cell, record))
     return found
 
@@ -77,11 +75,10 @@ def measured(cell: Cell, record: Record) -> dict[str, ByText]:
     """Values by text, by the metric's name; of several with one name, the first."""
     values: dict[str, ByText] = {}
     for digest, metric in cell.judgements.items():
-        told = {
-            each.example: each.value for each in record.measures if each.metric == digest and each.value is not None
-        }
-        if told:
-            values.setdefault(metric.name, told)
+        array = scores_of_network(record, digest)
+        known = {text: score for text, score in array.by_id.items() if np.isfinite(score)}
+        if known and not array.refusal:
+            values.setdefault(metric.name, known)
     return values
 
 

@@ -11,11 +11,9 @@ import numpy as np
 from attrimark_registry.attribution import Attribution
 from jaxtyping import Float
 
-from attrimark.bundle import read_bundle
 from attrimark.display.figures import COLOURS
-from attrimark.matrix import cells_of, of_components
-from attrimark.store import Store
-from attrimark.suite import Suite
+from attrimark.matrix import of_components
+from attrimark.results.results import Results
 
 from .detection import classes_of
 
@@ -47,15 +45,13 @@ class Profile:
         return places
 
 
-def profiles(suite: Suite, store: Store) -> list[Profile]:
+def profiles(results: Results) -> list[Profile]:
     """One for each stored explanation by parts of a network."""
     made = []
-    cells = [cell for cell in cells_of(suite) if of_components(cell.method)]
-    records = store.records(cell.id for cell in cells)
-    for cell in cells:
-        record = records.get(cell.id)
-        if record is not None and record.status == "ok" and record.bundle is not None:
-            attributions = read_bundle(store.bundle_path(record.bundle))
+    for cell in results.cells:
+        record = results.ok(cell)
+        if of_components(cell.method) and record and record.bundle:
+            attributions = results.attributions(record)
             classes = classes_of(cell.variant.examples)
             parts = tuple(each.text for each in attributions[0].features)
             made.append(Profile(str(cell.variant), str(cell.method), parts, _means(attributions, classes)))

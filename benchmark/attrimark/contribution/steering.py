@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from attrimark.matrix import Cell, cells_of, named
+from attrimark.matrix import Cell, named
+from attrimark.results.results import Results
 from attrimark.statistics.bootstrap import resamples
 from attrimark.statistics.intervals import Estimate
 from attrimark.statistics.roc import estimate
-from attrimark.store import Store
-from attrimark.suite import Suite
 
 from .detection import measured
 
@@ -42,15 +41,15 @@ class Steering:
     fall: float
 
 
-def steerings(suite: Suite, store: Store) -> list[Steering]:
+def steerings(results: Results) -> list[Steering]:
     """The curves of a suite: variants that differ in the α of their last step only."""
     groups: dict[str, list[Cell]] = {}
-    for cell in cells_of(suite):
+    for cell in results.cells:
         chain = cell.variant.chain
         if cell.method is None and chain and chain[-1].name == STEP:
             parts = (cell.variant.dataset, cell.variant.model, named(chain[:-1]), f"seed {cell.variant.seed}")
             groups.setdefault(" × ".join(map(str, parts)), []).append(cell)
-    made = [_of_network(variant, cells, store) for variant, cells in groups.items()]
+    made = [_of_network(variant, cells, results) for variant, cells in groups.items()]
     return [each for each in made if each]
 
 
@@ -81,9 +80,8 @@ def largest_fall(alphas: Float[np.ndarray, " alphas"], accuracies: Float[np.ndar
     return float(np.maximum(-rise, 0).max())
 
 
-def _of_network(variant: str, cells: Sequence[Cell], store: Store) -> Steering | None:
-    records = store.records(cell.id for cell in cells)
-    ok = [(cell, records[cell.id]) for cell in cells if cell.id in records and records[cell.id].status == "ok"]
+def _of_network(variant: str, cells: Sequence[Cell], results: Results) -> Steering | None:
+    ok = [(cell, record) for cell in cells if (record := results.ok(cell))]
     by_alpha = {}
     for cell, record in ok:
         right = measured(cell, record).get("accuracy")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrimark_registry.attribution import Measure, Record
+from attrimark_registry.attribution import Record
 
 from attrimark.matrix import Cell, by_variant, named
-from attrimark.store import Store
+from attrimark.results.packed import rows_of
+from attrimark.results.results import Results
+from attrimark.results.scores import operators_of, scores
 
 from .characters import better
 from .figures import COLOURS, save
@@ -40,21 +42,21 @@ class Curves:
     points: Mapping[str, Mapping[str, Points]]
 
 
-def curves(cells: Iterable[Cell], store: Store) -> list[Curves]:
+def curves(results: Results) -> list[Curves]:
     """Those of every metric that keeps points, in the order of the cells."""
     chains: dict[object, list[Cell]] = {}
-    for variant, group in by_variant(cells).items():
+    for variant, group in by_variant(results.cells).items():
         chains.setdefault(replace(variant, seed=0), []).extend(group)
-    return [each for group in chains.values() for each in _of_chain(group, store)]
+    return [each for group in chains.values() for each in _of_chain(group, results)]
 
 
-def write_curves(cells: Iterable[Cell], store: Store, folder: Path) -> list[Path]:
+def write_curves(results: Results, folder: Path) -> list[Path]:
     """Every curve as SVG and PNG.
 
     Raises:
         AttrimarkError: the folder cannot be written to.
     """
-    made = curves(cells, store)
+    made = curves(results)
     pairs = ((each, f"{place}-{each.dataset}-{each.chain}-{each.metric}") for place, each in enumerate(made, start=1))
     return [path for each, name in pairs for path in save(drawn(each), folder, name)]
 
@@ -78,31 +80,37 @@ def drawn(curves: Curves) -> Figure:
     return figure
 
 
-def _of_chain(cells: Sequence[Cell], store: Store) -> Iterator[Curves]:
-    records = store.records(cell.id for cell in cells)
-    ok = [(cell, records[cell.id]) for cell in cells if cell.id in records and records[cell.id].status == "ok"]
+def _of_chain(cells: Sequence[Cell], results: Results) -> Iterator[Curves]:
+    ok = [(cell, record) for cell in cells if (record := results.ok(cell))]
     metrics = {digest: metric for cell, _ in ok for digest, metric in cell.judgements.items()}
     variant = cells[0].variant
+    methods: dict[str, dict[tuple[Any, Any], Record]] = {}
+    for cell, record in ok:
+        if cell.method:
+            methods.setdefault(str(cell.method), {})[cell.variant.seed, cell.replicate] = record
     for digest, metric in metrics.items():
-        points = _points([(str(cell.method), record) for cell, record in ok if cell.method], digest)
+        points = _points(methods, digest)
         if points:
             names = variant.dataset.name, variant.model.name, named(variant.chain)
             yield Curves(*names, str(metric), metric.higher_is_better, points)
 
 
-def _points(records: Sequence[tuple[str, Record]], digest: str) -> dict[str, dict[str, Points]]:
-    measures: dict[str, dict[str, list[Measure]]] = {}
-    for method, record in records:
-        for each in record.measures:
-            if each.metric == digest and any(name.startswith(POINT) for name in each.diagnostics):
-                measures.setdefault(each.operator, {}).setdefault(method, []).append(each)
-    return {
-        operator: {method: _means(some) for method, some in by_method.items()}
-        for operator, by_method in measures.items()
-    }
+def _points(methods: Mapping[str, Mapping[tuple[Any, Any], Record]], digest: str) -> dict[str, dict[str, Points]]:
+    found: dict[str, dict[str, Points]] = {}
+    for method, records in methods.items():
+        for operator in operators_of(records.values(), digest):
+            arrays = {
+                share: scores(records, digest, operators=[operator], diagnostic=f"{POINT}{share}")
+                for share in _shares(records.values(), digest)
+            }
+            if arrays:
+                points = {float(share): float(np.nanmean(array.values)) for share, array in arrays.items()}
+                found.setdefault(operator, {})[method] = points
+    return found
 
 
-def _means(measures: Sequence[Measure]) -> Points:
-    names = [name for name in measures[0].diagnostics if name.startswith(POINT)]
-    means = {name: float(np.mean([each.diagnostics[name] for each in measures])) for name in names}
-    return {float(name.removeprefix(POINT)): mean for name, mean in means.items()}
+def _shares(records: Iterable[Record], digest: str) -> tuple[str, ...]:
+    """Of the text, as the names of the points say them."""
+    rows = (row for record in records for row in rows_of(record.measures) if row.metric == digest)
+    names = (name for row in rows for notes in row.diagnostics for name in notes)
+    return tuple(dict.fromkeys(name.removeprefix(POINT) for name in names if name.startswith(POINT)))

@@ -5,32 +5,31 @@ Of a text that was written, also what it scores every word for each token, where
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from attrimark_registry.attribution import Attribution
 
-from attrimark.bundle import read_bundle
 from attrimark.matrix import Cell, by_variant, named, of_components
-from attrimark.store import Store
+from attrimark.results.results import Results
 
 from .figures import save, word_bars
 from .heat_map import heat_map
 
 
-def write_word_figures(cells: Iterable[Cell], store: Store, folder: Path) -> list[Path]:
+def write_word_figures(results: Results, folder: Path) -> list[Path]:
     """For each dataset × model × chain, by its first seed, the longest text that all methods explained; SVG and PNG.
 
     Raises:
         AttrimarkError: a stored bundle cannot be read, or the folder cannot be written to.
     """
     firsts: dict[object, list[Cell]] = {}
-    for variant, group in by_variant(cells).items():
+    for variant, group in by_variant(results.cells).items():
         firsts.setdefault(replace(variant, seed=0), group)
     written: list[Path] = []
     for place, group in enumerate(firsts.values(), start=1):
-        variant, by_method = group[0].variant, _by_method(group, store)
+        variant, by_method = group[0].variant, _by_method(group, results)
         shared = _shared(list(by_method.values()))
         if not shared:
             continue
@@ -50,16 +49,14 @@ def write_word_figures(cells: Iterable[Cell], store: Store, folder: Path) -> lis
     return written
 
 
-def _by_method(cells: Sequence[Cell], store: Store) -> dict[str, Mapping[str, Attribution]]:
+def _by_method(cells: Sequence[Cell], results: Results) -> dict[str, Mapping[str, Attribution]]:
     """What was explained, by the method's display name, then by text; a first replicate stands for all."""
-    records = store.records(cell.id for cell in cells)
     found: dict[str, Mapping[str, Attribution]] = {}
     for cell in cells:
-        record = records.get(cell.id)
+        record = results.records.get(cell.id)
         if cell.replicate or cell.method is None or of_components(cell.method) or not (record and record.bundle):
             continue
-        explained = read_bundle(store.bundle_path(record.bundle))
-        found[str(cell.method)] = {each.example.id: each for each in explained}
+        found[str(cell.method)] = {each.example.id: each for each in results.attributions(record)}
     return found
 
 

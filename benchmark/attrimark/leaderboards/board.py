@@ -13,7 +13,6 @@ from .model_alone import accuracy_of, banner
 Verdict = Literal["better", "worse", "higher", "lower", "tie", "–"]
 RowStatus = Literal["ok", "unsupported", "failed", "missing"]
 
-CONTROL = "random"
 ORACLE = "oracle"
 NOTHING_LEFT = 0.5  # a random ranking that gets more than this share of the best one's score leaves nothing to measure
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from attrimark.display.characters import NO_NUMBER, amount, number, p_value, percent, printable
 from attrimark.display.grid import BETTER, Grid
+from attrimark.results.scores import CONTROL
 from attrimark.statistics.intervals import Estimate
 
-from .board import CONTROL, ORACLE, Column, Leaderboard, Row, Score
+from .board import ORACLE, Column, Leaderboard, Row, Score
 from .captions import random_over_best
 from .pareto import front, unit_of_cost
 

@@ -8,12 +8,13 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-import numpy as np
-from attrimark_registry.attribution import Cost, Measure, Record
+from attrimark_registry.attribution import Cost, Record
 from attrimark_registry.errors import AttrimarkError
-from jaxtyping import Float
 
-from .board import CONTROL, RowStatus, Spend
+from attrimark.results.packed import rows_of
+from attrimark.results.scores import ScoreArray, home_of, is_control, scores, texts_of
+
+from .board import RowStatus, Spend
 
 _WITHIN = ("seed", "method", "operator", "replicate")  # specs that vary within a board
 _NAMED = ("dataset", "model", "chain")
@@ -86,7 +87,12 @@ class Entry:
 
     @property
     def is_control(self) -> bool:
-        return self.method.partition("(")[0] == CONTROL
+        return is_control(self.method)
+
+    @property
+    def home(self) -> frozenset[str]:
+        """The operators that it uses itself."""
+        return home_of(self.method, self.operator)
 
     @property
     def replicates(self) -> tuple[Any, ...]:
@@ -109,23 +115,14 @@ class Entry:
     @cached_property
     def explained(self) -> set[str] | None:
         """The texts that every cell has measures of; None where nothing was measured."""
-        sets = [{each.example for each in record.measures} for record in self.records.values()]
+        sets = [set(texts_of([record])) for record in self.records.values()]
         known = [texts for texts in sets if texts]
         return set.intersection(*known) if known else None
-
-    @cached_property
-    def measures(self) -> Mapping[str, Sequence[tuple[Any, Measure]]]:
-        """By the metric's digest, each with its seed."""
-        found: dict[str, list[tuple[Any, Measure]]] = {}
-        for (seed, _), record in self.records.items():
-            for each in record.measures:
-                found.setdefault(each.metric, []).append((seed, each))
-        return found
 
     @property
     def spend(self) -> Spend | None:
         """Own cost over explanations: records hold sums over the texts that were explained."""
-        count = sum(len({each.example for each in record.measures}) for record in self.records.values())
+        count = sum(len(texts_of([record])) for record in self.records.values())
         if count == 0:
             return None
         total = sum((record.own for record in self.records.values()), Cost())
@@ -140,27 +137,20 @@ class Entry:
 
     def knows(self, digest: str) -> bool:
         """Whether the metric judged it, or said why not."""
-        return digest in self.measures or any(digest in each.metric_status for each in self.records.values())
+        return any(
+            digest in record.metric_status or any(row.metric == digest for row in rows_of(record.measures))
+            for record in self.records.values()
+        )
 
-    def values(
-        self, digest: str, texts: Sequence[str], operators: Sequence[str], told: str | None = None
-    ) -> Float[np.ndarray, "seeds texts operators"]:
-        """Means over replicates; NaN where a value is missing or does not apply, infinite where invalid.
+    def scores(
+        self, digest: str, texts: Sequence[str], operators: Sequence[str], diagnostic: str | None = None
+    ) -> ScoreArray:
+        """What it scores by a metric.
 
         Args:
-            told: take the diagnostic of that name instead of the value.
+            diagnostic: take the diagnostic of that name in place of the value.
         """
-        places = [{name: place for place, name in enumerate(axis)} for axis in (self.seeds, texts, operators)]
-        total = np.zeros((len(self.seeds), len(texts), len(operators)))
-        count = np.zeros_like(total)
-        for seed, each in self.measures.get(digest, ()):
-            value = each.value if told is None else each.diagnostics.get(told)
-            if value is not None and each.example in places[1] and each.operator in places[2]:
-                place = places[0][seed], places[1][each.example], places[2][each.operator]
-                total[place] += value if np.isfinite(value) else np.inf
-                count[place] += 1
-        whole = (count == len(self.replicates)) | np.isinf(total)
-        return np.where(whole, total / np.maximum(count, 1), np.nan)
+        return scores(self.records, digest, seeds=self.seeds, texts=texts, operators=operators, diagnostic=diagnostic)
 
 
 def seeds_of(records: Iterable[Record]) -> tuple[tuple[Any, ...], tuple[str, ...]]:
@@ -204,8 +194,8 @@ def shared_texts(entries: Sequence[Entry]) -> tuple[tuple[str, ...], dict[str, s
     seen: dict[str, dict[str, str]] = {}
     for entry in entries:
         for record in entry.records.values():
-            for each in record.measures:
-                seen.setdefault(each.example, {})
+            for text in texts_of([record]):
+                seen.setdefault(text, {})
             for example, reason in record.left_out.items():
                 seen.setdefault(example, {})[entry.label] = reason
     known = {entry.label: entry.explained for entry in entries if entry.explained is not None}

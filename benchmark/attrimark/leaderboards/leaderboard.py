@@ -100,7 +100,7 @@ def _columns(
     comparisons = {
         digest: compared(entries, digest, texts) for digest in metrics if any(entry.knows(digest) for entry in entries)
     }
-    pairs = {digest: len(each.differences(entries)) for digest, each in comparisons.items()}
+    pairs = {digest: len(each.differences()) for digest, each in comparisons.items()}
     columns, scores = [], {}
     for digest, comparison in comparisons.items():
         metric = metrics[digest]

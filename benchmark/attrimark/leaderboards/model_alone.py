@@ -8,22 +8,25 @@ import numpy as np
 from attrimark_registry.attribution import Record
 from attrimark_registry.plugin import Metric
 
+from attrimark.results.scores import scores_of_network
+
 WEAK = 0.85  # explanations of a model that is right less often say little about its task
 
 
 def alone(records: Iterable[Record], metrics: Mapping[str, Metric]) -> dict[str, float]:
-    """What metrics of the model say: the mean over texts and seeds of each, by its display name.
+    """What metrics of the model say: the mean over networks of each one's mean over texts, by its display name.
 
     Args:
         records: of one board; those of methods say nothing here.
         metrics: by digest.
     """
-    values: dict[str, list[float]] = {}
-    for record in records:
-        for each in record.measures if record.specs["method"] is None else ():
-            if each.metric in metrics and each.value is not None and np.isfinite(each.value):
-                values.setdefault(str(metrics[each.metric]), []).append(each.value)
-    return {name: float(np.mean(found)) for name, found in values.items()}
+    models = [record for record in records if record.specs["method"] is None]
+    found: dict[str, list[float]] = {}
+    for digest, metric in metrics.items():
+        means = [scores_of_network(record, digest).mean for record in models]
+        if known := [mean for mean in means if mean is not None]:
+            found.setdefault(str(metric), []).extend(known)
+    return {name: float(np.mean(means)) for name, means in found.items()}
 
 
 def accuracy_of(told: Mapping[str, float]) -> float | None:

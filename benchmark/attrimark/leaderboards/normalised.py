@@ -8,7 +8,7 @@ tells its bounds, as a ratio of means over texts; a metric that compares scores 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from attrimark_registry.attribution import Record
 from attrimark_registry.errors import AttrimarkError
@@ -122,7 +122,7 @@ def _of(
             )
             continue
         first, *rest = sides.values()
-        methods = [label for label in first.values if all(label in each.values for each in rest)]
+        methods = [label for label in first.scores if all(label in each.scores for each in rest)]
         if methods:
             scores[title] = {
                 method: {names[place]: _score(each, method, level) for place, each in sides.items()}
@@ -172,9 +172,6 @@ def _score(comparison: Comparison, method: str, level: float) -> Estimate | None
     operators = comparison.neutral if comparison.neutral.any() else comparison.neutral | True
     if comparison.bounds is None:
         return crossed_interval(comparison.over(method, operators), level)
-    reached, worst, best = (
-        replace(comparison, values=comparison.bounds[name]).over(method, operators)
-        for name in ("reached", "worst", "best")
-    )
+    reached, worst, best = (comparison.bounds[name][method].over(operators) for name in ("reached", "worst", "best"))
     span = best - worst
     return ratio_of_means(reached - worst, span, level) if abs(span.mean()) > FLAT else None

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from attrimark.results.scores import BySeedAndText
 from attrimark.statistics.intervals import Estimate, crossed_interval
 from attrimark.statistics.ratio import ratio_of_means
 from attrimark.statistics.simultaneous import simultaneous
 
 from .board import ORACLE, Scale, Score
-from .comparison import Comparison, Values
+from .comparison import Comparison
 
 
 def scaled(
@@ -46,13 +47,13 @@ def scaled(
 
 def _ends(
     comparison: Comparison, oracle: float | None, higher_is_better: bool
-) -> tuple[Mapping[str, Values], str, tuple[Values, Values]]:
+) -> tuple[Mapping[str, BySeedAndText], str, tuple[BySeedAndText, BySeedAndText]]:
     """What each method reached, who has the oracle's place, and what random and that one reached."""
     control, neutral = str(comparison.control), comparison.neutral
     if comparison.bounds is not None:
-        reached = {label: grid[:, :, neutral].mean(axis=2) for label, grid in comparison.bounds["reached"].items()}
-        return reached, ORACLE, (reached[control], comparison.bounds["best"][control][:, :, neutral].mean(axis=2))
-    values = {label: comparison.over(label, neutral) for label in comparison.values}
+        reached = {label: array.over(neutral) for label, array in comparison.bounds["reached"].items()}
+        return reached, ORACLE, (reached[control], comparison.bounds["best"][control].over(neutral))
+    values = {label: comparison.over(label, neutral) for label in comparison.scores}
     if oracle is not None:
         return values, ORACLE, (values[control], np.full_like(values[control], oracle))
     first = (max if higher_is_better else min)(values, key=lambda label: values[label].mean())

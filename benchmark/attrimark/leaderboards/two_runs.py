@@ -15,6 +15,7 @@ from attrimark_registry.attribution import Record
 from attrimark_registry.plugin import Metric
 
 from attrimark.nothing import Nothing
+from attrimark.results.scores import NOTHING_FOREIGN, BySeedAndText, foreign, operators_of
 from attrimark.statistics.effect_size import standardised
 from attrimark.statistics.intervals import Estimate, simultaneous_level
 from attrimark.statistics.next_seed import holds_on_next_seed
@@ -22,7 +23,6 @@ from attrimark.statistics.simultaneous import simultaneous
 from attrimark.statistics.ties import resolved
 
 from .board import Spend, Verdict
-from .comparison import Values, operators_of, unscored
 from .entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts
 from .model_alone import accuracy_of, alone
 from .provenance import differences
@@ -203,7 +203,7 @@ def _changes(
     only = tuple(
         [str(each) for digest, each in known[side].items() if digest not in known[1 - side]] for side in (0, 1)
     )
-    families: dict[str, dict[str, tuple[Values, Values]]] = {}
+    families: dict[str, dict[str, tuple[BySeedAndText, BySeedAndText]]] = {}
     notes: list[str] = []
     for digest in (digest for digest in known[0] if digest in known[1]):
         sides, reasons = _sides(pairs, digest, texts)
@@ -221,25 +221,20 @@ def _changes(
 
 def _sides(
     pairs: Mapping[str, tuple[Entry, Entry]], digest: str, texts: Sequence[str]
-) -> tuple[dict[str, tuple[Values, Values]], dict[str, str]]:
+) -> tuple[dict[str, tuple[BySeedAndText, BySeedAndText]], dict[str, str]]:
     """Each method's values in both runs, under operators that it used in neither; and why others have none."""
-    found: dict[str, tuple[Values, Values]] = {}
+    found: dict[str, tuple[BySeedAndText, BySeedAndText]] = {}
     reasons: dict[str, str] = {}
-    for label, (one, other) in pairs.items():
-        both = [each for each in operators_of([one], digest) if each in operators_of([other], digest)]
-        away = [each for each in both if each not in (one.operator, other.operator)]
-        if both and not away:
-            reasons[label] = "scored under its own removal operator only"
-            continue
-        grids = one.values(digest, texts, away), other.values(digest, texts, away)
-        reason = next(
-            (told for entry, grid in zip((one, other), grids, strict=True) if (told := unscored(entry, digest, grid))),
-            None,
-        )
-        if reason:
-            reasons[label] = reason
+    for label, pair in pairs.items():
+        of_each = [operators_of(entry.records.values(), digest) for entry in pair]
+        both = [each for each in of_each[0] if each in of_each[1]]
+        away = foreign(both, *(entry.home for entry in pair))
+        arrays = [entry.scores(digest, texts, both) for entry in pair]
+        problem = next(filter(None, (array.problem for array in arrays)), None)
+        if problem or not away.any():
+            reasons[label] = problem or NOTHING_FOREIGN
         else:
-            alike = resolved(dict(enumerate(grids)))
+            alike = resolved({place: array.values[:, :, away] for place, array in enumerate(arrays)})
             found[label] = alike[0].mean(axis=2), alike[1].mean(axis=2)
     if found:
         whole = np.isfinite(np.stack([each for sides in found.values() for each in sides])).all(axis=(0, 1))
@@ -250,7 +245,7 @@ def _sides(
 
 
 def _judged(
-    metric: Metric, sides: Mapping[str, tuple[Values, Values]], level: float, families: int
+    metric: Metric, sides: Mapping[str, tuple[BySeedAndText, BySeedAndText]], level: float, families: int
 ) -> Iterator[Change]:
     changed = {label: other - one for label, (one, other) in sides.items()}
     judged = simultaneous(changed, np.random.default_rng(0), level)

@@ -34,7 +34,7 @@ def scores_of(
         columns: of the table. Within a column intervals hold together by max-T; over columns by Bonferroni.
     """
     shared = simultaneous_level(level, columns)
-    differences = comparison.differences(entries)
+    differences = comparison.differences()
     beside_random = simultaneous(differences, np.random.default_rng(0), shared) if differences else {}
     scores: dict[str, Score] = {}
     for entry in entries:
@@ -72,26 +72,25 @@ def towards_better(effect: float | None, higher_is_better: bool | None) -> float
 
 
 def _means(entry: Entry, comparison: Comparison, level: float) -> Score:
-    if entry.label not in comparison.values:
+    if entry.label not in comparison.scores:
         return Score(reason=comparison.reasons[entry.label])
-    grid = comparison.values[entry.label]
-    means = dict(zip(comparison.operators, grid.mean(axis=(0, 1)).tolist(), strict=True))
+    array = comparison.scores[entry.label]
+    means = dict(zip(comparison.operators, array.values.mean(axis=(0, 1)).tolist(), strict=True))
     score = Score(
-        home=means.get(entry.operator) if entry.operator else None,
+        home=next((means[operator] for operator in comparison.operators if operator in array.home), None),
         by_operator=means,
-        neutral=float(grid[:, :, comparison.neutral].mean()) if comparison.neutral.any() else None,
+        neutral=float(array.values[:, :, comparison.neutral].mean()) if comparison.neutral.any() else None,
     )
-    away = comparison.away(entry)
-    if not away.any():
-        return replace(score, reason="scored under its own removal operator only")
-    return replace(score, away=crossed_interval(comparison.over(entry.label, away), level))
+    if array.refusal:
+        return replace(score, reason=array.refusal)
+    return replace(score, away=crossed_interval(array.by_text, level))
 
 
 def _among_the_best(
     comparison: Comparison, scores: Mapping[str, Score], higher_is_better: bool, level: float, shared: float
 ) -> dict[str, Score]:
     """Scores with what the methods are beside each other, on the operators that none of them used."""
-    if len(comparison.values) < 2 or not comparison.neutral.any():
+    if len(comparison.scores) < 2 or not comparison.neutral.any():
         return {}
     values = comparison.neutrally()
     beside_best = against_best(values, np.random.default_rng(0), shared, higher_is_better)

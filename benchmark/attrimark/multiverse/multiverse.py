@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,10 @@ from jaxtyping import Float
 
 from attrimark.leaderboards.entries import Entry, Place, by_place, entries_of, seeds_of
 from attrimark.leaderboards.model_alone import accuracy_of, alone
-from attrimark.matrix import Cell, cells_of
+from attrimark.matrix import Cell
 from attrimark.nothing import Nothing
-from attrimark.run import judgements_of
-from attrimark.store import Store
-from attrimark.suite import Suite
+from attrimark.results.results import Results
+from attrimark.results.scores import ScoreArray
 
 from .choices import LABELS, Choices
 from .outputs_file import outputs_path, read_outputs
@@ -62,7 +62,7 @@ class Multiverse:
 
 
 def multiverses(
-    suite: Suite, store: Store, metrics: Sequence[str] = METRICS, pair: tuple[str, str] | None = None
+    results: Results, metrics: Sequence[str] = METRICS, pair: tuple[str, str] | None = None
 ) -> list[Multiverse]:
     """What is found for each dataset × model × chain of a suite.
 
@@ -73,18 +73,18 @@ def multiverses(
         Nothing: no raw outputs are stored.
         AttrimarkError: the suite names no choices; there is no such method.
     """
+    suite = results.suite
     if suite.multiverse is None:
         raise AttrimarkError(
             f"suite {suite.name} names no choices to go through: add a table [suites.{suite.name}.multiverse] "
             "(docs/multiverse.md) and run it; what is finished is not explained again"
         )
-    cells = {cell.id: cell for cell in cells_of(suite)}
-    judgements = judgements_of(list(cells.values()))
+    cells = {cell.id: cell for cell in results.cells}
     found = []
-    for place, group in by_place(store.records(cells).values()).items():
+    for place, group in by_place(results.records.values()).items():
         methods = [record for record in group if record.specs["method"] is not None]
-        if each := _multiverse(place, methods, cells, store, suite.multiverse, metrics, pair):
-            found.append(replace(each, accuracy=accuracy_of(alone(group, judgements))))
+        if each := _multiverse(place, methods, cells, results.store.folder, suite.multiverse, metrics, pair):
+            found.append(replace(each, accuracy=accuracy_of(alone(group, results.metrics))))
     if not found:
         raise Nothing(
             f"nothing is stored for the multiverse of suite {suite.name}: run `attrimark run {suite.name}`, which asks "
@@ -97,7 +97,7 @@ def _multiverse(
     place: Place,
     records: Sequence[Record],
     cells: Mapping[str, Cell],
-    store: Store,
+    folder: Path,
     choices: Choices,
     metrics: Sequence[str],
     pair: tuple[str, str] | None,
@@ -105,11 +105,11 @@ def _multiverse(
     seeds, notes = seeds_of(records)
     read: dict[Entry, Runs] = {}
     for entry in entries_of(records, seeds):
-        if reason := entry.status[1] or _lacking(entry, cells, store):
+        if reason := entry.status[1] or _lacking(entry, cells, folder):
             notes = (*notes, f"{entry.label} is left out: {reason}")
         else:
             mine = {key: cells[record.cell] for key, record in entry.records.items()}
-            read[entry] = {key: read_outputs(outputs_path(store.folder, cell)) for key, cell in mine.items()}
+            read[entry] = {key: read_outputs(outputs_path(folder, cell)) for key, cell in mine.items()}
     if not read:
         return None
     every = [outputs for runs in read.values() for outputs in runs.values()]
@@ -120,9 +120,12 @@ def _multiverse(
     values = {entry: _values(runs, entry, texts, levels) for entry, runs in read.items()}
     for metric in metrics:
         own = _own(metric, place, choices, [cells[record.cell] for record in records])
-        means = {entry: _mean(entry, values[entry][metric], own, levels) for entry in read}
-        best_first = sorted(read, key=means.__getitem__, reverse=True)
-        contestants = {each.label: Contestant(each.label, _home(each), values[each][metric]) for each in best_first}
+        scored = {entry: _scores(entry, values[entry][metric], own, levels, texts) for entry in read}
+        refused = {entry: array.refusal for entry, array in scored.items() if array.refusal}
+        notes = (*notes, *(f"{each.label} is left out of {metric}: {reason}" for each, reason in refused.items()))
+        ranks = {entry: array.by_text.mean() for entry, array in scored.items() if entry not in refused}
+        best_first = sorted(ranks, key=ranks.__getitem__, reverse=True)
+        contestants = {each.label: Contestant(each.label, each.home, values[each][metric]) for each in best_first}
         ranked[metric] = tuple(contestants)
         pairs = [_known(pair, ranked[metric])] if pair else _pairs(best_first)
         curves += [curve(metric, contestants[a], contestants[b], levels, own) for a, b in pairs]
@@ -140,7 +143,7 @@ def _multiverse(
     )
 
 
-def _lacking(entry: Entry, cells: Mapping[str, Cell], store: Store) -> str | None:
+def _lacking(entry: Entry, cells: Mapping[str, Cell], folder: Path) -> str | None:
     """Why a method's raw outputs cannot be read, if so."""
     for record in entry.records.values():
         cell = cells[record.cell]
@@ -149,7 +152,7 @@ def _lacking(entry: Entry, cells: Mapping[str, Cell], store: Store) -> str | Non
         status, reason = record.metric_status.get(cell.outputs, ("missing", None))
         if status in ("unsupported", "failed"):
             return reason
-        if status == "missing" or not outputs_path(store.folder, cell).exists():
+        if status == "missing" or not outputs_path(folder, cell).exists():
             return "its raw outputs are not stored yet: run the suite"
     return None
 
@@ -226,16 +229,12 @@ def _aligned(
     return lost[:, here][:, :, operators]
 
 
-def _home(entry: Entry) -> str | None:
-    """The operator that a method used itself; random removes nothing, whatever operator its records name."""
-    return None if entry.is_control else entry.operator
-
-
-def _mean(entry: Entry, values: Values, own: Analysis, levels: Levels) -> float:
-    """The method's score in the suite's own analysis; over all operators where it used all of them."""
-    away = [place for place, name in enumerate(levels.operators) if name != _home(entry)]
+def _scores(entry: Entry, values: Values, own: Analysis, levels: Levels, texts: Sequence[str]) -> ScoreArray:
+    """What a method scores in the suite's own analysis."""
     grid = values[own.value, own.whose][:, :, :, levels.poolings.index(own.pooling), levels.lengths.index(own.length)]
-    return float(grid[:, :, away or slice(None)].mean())
+    invalid = ~np.isfinite(grid)
+    values_there = np.where(invalid, np.nan, grid)
+    return ScoreArray(entry.seeds, tuple(texts), levels.operators, values_there, invalid & False, invalid, entry.home)
 
 
 def _pairs(best_first: Sequence[Entry]) -> list[tuple[str, str]]:

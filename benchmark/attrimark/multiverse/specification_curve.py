@@ -18,6 +18,7 @@ from attrimark_registry.reading import Reading
 from jaxtyping import Float
 
 from attrimark.leaderboards.board import Verdict
+from attrimark.results.scores import foreign
 from attrimark.statistics.intervals import Estimate, crossed_interval, two_sided_p
 from attrimark.statistics.ties import resolved
 
@@ -115,10 +116,14 @@ Values = Mapping[tuple[Reading, str], Float[np.ndarray, "seeds texts operators p
 
 @dataclass(frozen=True, eq=False)
 class Contestant:
-    """A method: how it is called, the operator that it used itself, and its values by one metric (higher is better)."""
+    """A method by one metric, of which higher is better.
+
+    Attributes:
+        home: the operators that it uses itself.
+    """
 
     label: str
-    operator: str | None
+    home: frozenset[str]
     values: Values
 
 
@@ -130,7 +135,7 @@ def curve(metric: str, a: Contestant, b: Contestant, levels: Levels, own: Analys
     Args:
         own: the analysis of the leaderboard, its operator `AWAY`; its value and class need not be among the levels.
     """
-    away = np.array([name not in (a.operator, b.operator) for name in levels.operators])
+    away = foreign(levels.operators, a.home, b.home)
     known: dict[bytes, tuple[Estimate, Verdict]] = {}
     sides = ((key, resolved({"a": values, "b": b.values[key]})) for key, values in a.values.items())
     pairs = {key: same["a"] - same["b"] for key, same in sides}

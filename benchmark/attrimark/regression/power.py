@@ -11,7 +11,7 @@ from attrimark.matrix import Cell
 
 from .quality_change import FEWEST_TEXTS, POWER, detectable, texts_needed
 from .recorded import Recorded, group_of
-from .regression import away_table, texts_of
+from .score_table import score_table
 
 ASSUMED = 0.2  # standard deviation over texts, where no value of a metric is known
 
@@ -92,9 +92,9 @@ def _spread(recorded: Recorded, metric: str) -> float:
 
 
 def _tables(recorded: Recorded, metric: str) -> list[np.ndarray]:
-    """A metric's away scores, seeds × texts, of each group of cells that has some."""
+    """A metric's scores, seeds × texts, of each group of cells that has some."""
     groups: dict[str, list[str]] = {}
     for name, cell in sorted(recorded.cells.items()):
         if metric in cell.values:
             groups.setdefault(group_of(name), []).append(name)
-    return [away_table(recorded, names, metric, sorted(texts_of(recorded, names, metric))) for names in groups.values()]
+    return [score_table(recorded, names, metric) for names in groups.values()]

@@ -27,6 +27,7 @@ from safetensors.numpy import load, save
 
 from attrimark.bundle import SUFFIX, move, write_whole
 from attrimark.display.characters import Better
+from attrimark.results.scores import ScoreArray, home_of
 
 SCHEMA = 1
 MOST_PRIMARY = 5  # with more, a change worth knowing is lost among the comparisons
@@ -96,6 +97,18 @@ class Values:
     texts: tuple[str, ...]
     numbers: Float[np.ndarray, "operators texts"]
 
+    def scores(self, operators: Sequence[str], home: frozenset[str]) -> ScoreArray:
+        """The scores that these values are of.
+
+        Args:
+            operators: of the rows.
+            home: the operators that the method uses itself.
+        """
+        numbers = self.numbers.T[np.newaxis]
+        missing, invalid = np.isnan(numbers), np.isinf(numbers)
+        values = np.where(invalid, np.nan, numbers)
+        return ScoreArray((None,), self.texts, tuple(operators), values, missing, invalid, home)
+
     def of(self, texts: Sequence[str]) -> Float[np.ndarray, "operators texts"]:
         """The numbers of these texts, in their order."""
         places = {text: place for place, text in enumerate(self.texts)}
@@ -132,15 +145,18 @@ class RecordedCell:
     Attributes:
         values: by the metric's display name; none for a metric without any.
         explanations: None for the model alone, and where a cell is not ok.
+        home: the operators that its method uses itself.
     """
 
     facts: Facts
     values: Mapping[str, Values] = field(default_factory=dict)
     explanations: Explanations | None = None
+    home: frozenset[str] = frozenset()
 
-    def away(self, metric: str) -> Float[np.ndarray, " texts"]:
-        """Each text's away score."""
-        return away_from(self.facts.operator, self.facts.metrics[metric].operators, self.values[metric].numbers)
+    def scores(self, metric: str) -> ScoreArray:
+        """Of its one seed and replicate."""
+        values = self.values[metric]
+        return values.scores(self.facts.metrics[metric].operators, self.home)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,16 +179,6 @@ class Recorded:
     reseeds: Mapping[str, Mapping[str, tuple[float, ...]]] = field(default_factory=dict)
 
 
-def away_from(
-    home: str | None, operators: Sequence[str], numbers: Float[np.ndarray, "operators texts"]
-) -> Float[np.ndarray, " texts"]:
-    """Each text's mean over the operators that the method did not use itself; over all where it used the only one."""
-    if not operators:
-        return np.zeros(0)
-    chosen = [place for place, operator in enumerate(operators) if operator != home]
-    return numbers[chosen or slice(None)].mean(axis=0)
-
-
 def name_of(group: str, seed: int, replicate: int = 0) -> str:
     """A cell's name: what it shares with its other seeds, then the seed."""
     return f"{group}{_SEED}{seed}" + (f" × replicate {replicate}" if replicate else "")
@@ -181,6 +187,11 @@ def name_of(group: str, seed: int, replicate: int = 0) -> str:
 def group_of(name: str) -> str:
     """What a cell's name shares with its other seeds and replicates."""
     return name.rpartition(_SEED)[0]
+
+
+def method_of(name: str) -> str:
+    """The display name of a cell's method."""
+    return group_of(name).rpartition(" × ")[2]
 
 
 def seed_of(name: str) -> int:
@@ -416,7 +427,7 @@ def _unpacked(facts: Mapping[str, Facts], arrays: Mapping[str, np.ndarray]) -> d
         if f"{name} | explained" in arrays:
             whole = (arrays[f"{name} | {part}"] for part in ("counts", "scores", "spans", "costs"))
             made = Explanations(_hexes(arrays[f"{name} | explained"]), *whole)
-        cells[name] = RecordedCell(line, values, made)
+        cells[name] = RecordedCell(line, values, made, home_of(method_of(name), line.operator))
     return cells
 
 

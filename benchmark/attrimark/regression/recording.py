@@ -10,14 +10,16 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
-from attrimark_registry.attribution import Attribution, Measure, Record
+from attrimark_registry.attribution import Attribution, Record
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.names import nearest
 from attrimark_registry.plugin import Metric, ModelMetric
+from jaxtyping import Float
 
 from attrimark.discretion import everything, only_known
 from attrimark.display.characters import better
 from attrimark.matrix import Cell
+from attrimark.results.scores import ScoreArray, home_of, scores
 
 from .recorded import (
     MOST_PRIMARY,
@@ -27,13 +29,12 @@ from .recorded import (
     RecordedCell,
     RecordedMetric,
     Values,
-    away_from,
     group_of,
     hashed,
     name_of,
     rounded,
-    seed_of,
 )
+from .score_table import score_table
 from .tolerances import LIMITED_BY_MACHINE, is_equal, smallest_change, tolerance_of
 
 KEPT = 1 / 3  # of a tolerance: what moved less stays as it was recorded
@@ -146,17 +147,18 @@ def machine_class(machine: Mapping[str, Any]) -> str:
 
 def means_by_group(recorded: Recorded) -> dict[str, dict[str, tuple[float, ...]]]:
     """For each group and metric the mean over texts of every seed that has values."""
-    found: dict[str, dict[str, dict[int, list[float]]]] = {}
+    cells: dict[str, dict[str, list[str]]] = {}
     for name, cell in recorded.cells.items():
         for metric in cell.values:
-            known = [value for value in cell.away(metric) if np.isfinite(value)]
-            if known:
-                of_metric = found.setdefault(group_of(name), {}).setdefault(metric, {})
-                of_metric.setdefault(seed_of(name), []).append(float(np.mean(known)))
-    return {
-        group: {metric: tuple(rounded(float(np.mean(each))) for each in seeds.values()) for metric, seeds in of.items()}
-        for group, of in found.items()
-    }
+            cells.setdefault(group_of(name), {}).setdefault(metric, []).append(name)
+    found: dict[str, dict[str, tuple[float, ...]]] = {}
+    for group, metrics in cells.items():
+        for metric, names in metrics.items():
+            table = score_table(recorded, names, metric)
+            known = [row[np.isfinite(row)] for row in table]
+            if means := tuple(rounded(float(row.mean())) for row in known if len(row)):
+                found.setdefault(group, {})[metric] = means
+    return found
 
 
 def troubles(run: Recorded) -> dict[str, str]:
@@ -246,7 +248,7 @@ def _changed_since(old: RecordedCell, new: RecordedCell, metric: str) -> str | N
         return f"{metric}'s {'operators' if one.version == other.version else 'version'}"
     if not one.texts or not other.texts:
         return None if one.texts == other.texts else metric
-    before, after = (values[np.isfinite(values)] for values in (old.away(metric), new.away(metric)))
+    before, after = _known(old, metric), _known(new, metric)
     return f"{metric}'s mean" if abs(after.mean() - before.mean()) >= smallest_change(before) else None
 
 
@@ -296,12 +298,11 @@ def _settings(cell: Cell) -> list[str]:
 
 
 def _cell(cell: Cell, record: Record, bundles: Bundles, store_text: bool) -> RecordedCell:
-    metrics, values = {}, {}
+    metrics, values, variant = {}, {}, cell.variant
     for digest, metric in cell.judgements.items():
         if digest in record.metric_status:
             status = record.metric_status[digest][0]
-            measures = [each for each in record.measures if each.metric == digest]
-            told, numbers = _metric(metric, status, measures, record.specs.get("operator"))
+            told, numbers = _metric(metric, status, scores({(variant.seed, cell.replicate): record}, digest))
             metrics[str(metric)] = told
             values |= {str(metric): numbers} if numbers else {}
     costs = {name: value for name, value in asdict(record.own).items() if name != "seconds"}
@@ -319,7 +320,8 @@ def _cell(cell: Cell, record: Record, bundles: Bundles, store_text: bool) -> Rec
         why=record.reason and (everything if store_text else only_known([cell]))(record.reason),
     )
     attributions = bundles(record) if record.bundle else ()
-    return RecordedCell(facts, values, _explanations(attributions) if attributions else None)
+    home = home_of(record.specs["method"], facts.operator)
+    return RecordedCell(facts, values, _explanations(attributions) if attributions else None, home)
 
 
 def _judges(metric: Metric) -> bool:
@@ -330,36 +332,27 @@ def _is_headline(metric: Metric) -> bool:
     return metric.headline and _judges(metric) and not isinstance(metric, ModelMetric)
 
 
-def _metric(
-    metric: Metric, status: str, measures: Sequence[Measure], home: str | None
-) -> tuple[RecordedMetric, Values | None]:
-    """A metric's entry in a cell's line, and its values.
-
-    Args:
-        home: the operator that the method used itself.
-    """
-    operators = tuple(sorted({each.operator for each in measures}))
-    texts = tuple(dict.fromkeys(each.example for each in measures))
-    rows = {name: place for place, name in enumerate(operators)}
-    columns = {name: place for place, name in enumerate(texts)}
-    numbers = np.full((len(operators), len(texts)), np.nan)
-    for each in measures:
-        if each.value is not None:
-            value = each.value if np.isfinite(each.value) else np.inf
-            numbers[rows[each.operator], columns[each.example]] = value
-    if np.isinf(numbers).any():
-        status = "invalid"
-    scores = away_from(home, operators, numbers)
-    known = scores[np.isfinite(scores)]
+def _metric(metric: Metric, status: str, array: ScoreArray) -> tuple[RecordedMetric, Values | None]:
+    """A metric's entry in a cell's line, and its values."""
+    operators = tuple(sorted(array.operators))
+    rows = [array.operators.index(operator) for operator in operators]
+    numbers = np.where(array.invalid, np.inf, array.values)[0].T[rows]
+    known = array.by_text[np.isfinite(array.by_text)]
     told = RecordedMetric(
         version=metric.version,
         better=better(metric.higher_is_better),
-        status=status,
+        status="invalid" if array.invalid.any() else status,
         operators=operators,
         median=rounded(float(np.median(known))) if len(known) else None,
         texts=len(known),
     )
-    return told, Values(tuple(map(hashed, texts)), numbers) if measures else None
+    return told, Values(tuple(map(hashed, array.texts)), numbers) if array.texts else None
+
+
+def _known(cell: RecordedCell, metric: str) -> Float[np.ndarray, " texts"]:
+    """The scores that there are."""
+    scores = cell.scores(metric).by_text[0]
+    return scores[np.isfinite(scores)]
 
 
 def _explanations(attributions: Sequence[Attribution]) -> Explanations:

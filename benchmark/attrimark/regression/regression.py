@@ -25,8 +25,9 @@ from .quality_change import (
     new_seed_p_value,
     p_value,
 )
-from .recorded import Recorded, RecordedCell, Values, group_of, seed_of
+from .recorded import Recorded, RecordedCell, Values, group_of
 from .recording import means_by_group
+from .score_table import score_table, texts_of
 from .tolerances import LIMITED_BY_MACHINE, is_equal, smallest_change, tolerance_of
 from .worst_texts import WorstText, by_cost, by_value
 
@@ -245,7 +246,8 @@ def _quality(before: Recorded, after: Recorded, mode: Mode | None, examples: Map
     for name in sorted({*before.cells} & {*after.cells}):
         for metric in before.cells[name].facts.metrics:
             sides = before.cells[name], after.cells[name]
-            if all(_has_values(cell, metric) for cell in sides):
+            # where one side alone is invalid, that is a finding about the cell
+            if all(_has_values(cell, metric) for cell in sides) or all(_is_invalid(cell, metric) for cell in sides):
                 groups.setdefault((group_of(name), metric), []).append(name)
     means = means_by_group(before), means_by_group(after)
     found = [
@@ -256,7 +258,13 @@ def _quality(before: Recorded, after: Recorded, mode: Mode | None, examples: Map
 
 def _has_values(cell: RecordedCell, metric: str) -> bool:
     told = cell.facts.metrics.get(metric)
-    return cell.facts.status == "ok" and told is not None and told.status == "ok" and told.texts > 0
+    if cell.facts.status != "ok" or told is None or told.status != "ok" or metric not in cell.values:
+        return False
+    return bool(np.isfinite(cell.values[metric].numbers).any())
+
+
+def _is_invalid(cell: RecordedCell, metric: str) -> bool:
+    return metric in cell.facts.metrics and cell.facts.metrics[metric].status == "invalid"
 
 
 def _gates(each: Finding | _Test) -> bool:
@@ -276,10 +284,11 @@ def _group(
     sides = [(before.cells[name], after.cells[name]) for name in names]
     finding = Finding(group, metric, "quality", "same", gates=metric in before.primary)
     changed = next((why for old, new in sides if (why := _changed(old, new, metric))), None)
-    if changed:
-        return replace(finding, verdict="incomparable", reason=changed)
+    refused = next(filter(None, (cell.scores(metric).refusal for side in sides for cell in side)), None)
+    if changed or refused:
+        return replace(finding, verdict="incomparable", reason=changed or refused)
     texts = sorted(texts_of(before, names, metric) | texts_of(after, names, metric))
-    old, new = (away_table(side, names, metric, texts) for side in (before, after))
+    old, new = (score_table(side, names, metric, texts) for side in (before, after))
     # a text that one side alone has would move a mean though nothing else did
     both = np.isfinite(old) & np.isfinite(new)
     old, new = (np.where(both, table, np.nan) for table in (old, new))
@@ -367,24 +376,6 @@ def _verdict(test: _Test, worse: float, better: float, tests: int) -> Finding:
     return replace(finding, reason=f"moved by less; {about}")
 
 
-def texts_of(side: Recorded, names: Sequence[str], metric: str) -> set[str]:
-    """Those that any of these cells was judged on."""
-    return {text for name in names for text in side.cells[name].values[metric].texts}
-
-
-def away_table(
-    side: Recorded, names: Sequence[str], metric: str, texts: Sequence[str]
-) -> Float[np.ndarray, "seeds texts"]:
-    """Away scores of those texts, the mean over replicates; NaN where one has no value."""
-    seeds: dict[int, list[dict[str, float]]] = {}
-    for name in names:
-        cell = side.cells[name]
-        found = dict(zip(cell.values[metric].texts, cell.away(metric), strict=True))
-        seeds.setdefault(seed_of(name), []).append(found)
-    rows = [[np.mean([each.get(text, np.nan) for each in seeds[seed]]) for text in texts] for seed in sorted(seeds)]
-    return np.array(rows, dtype=np.float64)
-
-
 def _mean(values: Float[np.ndarray, "seeds texts"]) -> float:
     """Over the texts that are whole."""
     whole = values[:, np.isfinite(values).all(axis=0)]
@@ -393,5 +384,5 @@ def _mean(values: Float[np.ndarray, "seeds texts"]) -> float:
 
 def _lost(before: RecordedCell, after: RecordedCell, metric: str, higher: bool) -> float:
     """How much one cell lost."""
-    change = float(np.nanmean(after.away(metric)) - np.nanmean(before.away(metric)))
+    change = float(np.nanmean(after.scores(metric).by_text) - np.nanmean(before.scores(metric).by_text))
     return -change if higher else change

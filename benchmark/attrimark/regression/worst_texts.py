@@ -36,12 +36,19 @@ def by_value(
     before: RecordedCell, after: RecordedCell, metric: str, examples: Mapping[str, Example]
 ) -> tuple[WorstText, ...]:
     """Those whose value became worst; what is no finite number is worse than any."""
-    old, new = (dict(zip(cell.values[metric].texts, cell.away(metric), strict=True)) for cell in (before, after))
+    old, new = _by_text(before, metric), _by_text(after, metric)
     sign = 1 if after.facts.metrics[metric].better == "higher" else -1
     lost = {text: sign * (old[text] - new[text]) for text in old if text in new}
     lost |= {text: np.inf for text in lost if np.isinf(new[text])}
     ordered = sorted((text for text in lost if lost[text] > 0), key=lambda text: (-lost[text], text))
     return tuple(_text(text, float(old[text]), float(new[text]), before, after, examples) for text in ordered[:TEXTS])
+
+
+def _by_text(cell: RecordedCell, metric: str) -> dict[str, float]:
+    """Each text's score; infinite where it is invalid."""
+    array = cell.scores(metric)
+    scores = np.where(array.invalid.any(axis=2), np.inf, array.by_text)[0]
+    return dict(zip(array.texts, scores.tolist(), strict=True))
 
 
 def by_cost(

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from attrimark.display.characters import as_shown, percent, printable
-from attrimark.leaderboards.board import CONTROL, NOTHING_LEFT, Column, Leaderboard, Row, Score
+from attrimark.leaderboards.board import NOTHING_LEFT, Column, Leaderboard, Row, Score
 from attrimark.leaderboards.board_grids import banner, interval, with_half
 from attrimark.leaderboards.captions import title
 from attrimark.leaderboards.pareto import costs
+from attrimark.results.scores import CONTROL, is_control
 from attrimark.statistics.intervals import Estimate
 
 NOT_MEASURABLE = "not measurable"
@@ -114,7 +115,7 @@ def _mean(row: Row, column: Column) -> float | None:
 
 
 def _is_control(row: Row) -> bool:
-    return row.method.partition("(")[0] == CONTROL
+    return is_control(row.method)
 
 
 def _listed(names: Sequence[str]) -> str:

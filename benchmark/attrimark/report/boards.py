@@ -12,15 +12,15 @@ from attrimark.leaderboards.pareto import pareto
 from attrimark.leaderboards.standings import standings
 
 from .answers import answer, warnings
-from .results import Results
+from .report import Report
 from .section import Drawing, Section
 
 
-def leaderboards(results: Results) -> Iterator[Section]:
+def leaderboards(report: Report) -> Iterator[Section]:
     """One section, with one for each dataset × model × chain in it, and mean ranks over several."""
-    if results.boards:
-        boards = tuple(_board(board, place) for place, board in enumerate(results.boards, start=1))
-        yield Section("Leaderboards", sections=(*boards, *_together(results)))
+    if report.boards:
+        boards = tuple(_board(board, place) for place, board in enumerate(report.boards, start=1))
+        yield Section("Leaderboards", sections=(*boards, *_together(report)))
 
 
 def _board(board: Leaderboard, place: int) -> Section:
@@ -48,9 +48,9 @@ def _board(board: Leaderboard, place: int) -> Section:
     )
 
 
-def _together(results: Results) -> Iterator[Section]:
+def _together(report: Report) -> Iterator[Section]:
     """Mean ranks, where a dataset has several boards, or there are several datasets."""
-    boards = [board for board in results.boards if board.columns]
+    boards = [board for board in report.boards if board.columns]
     for found in standings(boards) if boards else ():
         if len(found.boards) > 1 and found.ranks:
             told = sheet_of(found).printable()

@@ -9,18 +9,18 @@ from attrimark.multiverse.figures import drawn
 from attrimark.multiverse.multiverse import Multiverse, multiverses
 from attrimark.multiverse.tables import caption, footnotes, grids, says
 
-from .results import Results
+from .report import Report
 from .section import Drawing, Section
 
 
-def choices(results: Results) -> Iterator[Section]:
+def choices(report: Report) -> Iterator[Section]:
     """One section, with one for each dataset × model × chain in it; none where the suite names no choices.
 
     Raises:
         AttrimarkError: the outputs that this takes were not kept yet.
     """
-    if results.suite.multiverse is not None:
-        found = multiverses(results.suite, results.store)
+    if report.results.suite.multiverse is not None:
+        found = multiverses(report.results)
         yield Section(
             "Other choices", sections=tuple(_of_board(each, place) for place, each in enumerate(found, start=1))
         )

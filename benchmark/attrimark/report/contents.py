@@ -13,12 +13,12 @@ from .over_seeds import over_seeds
 from .provenance import provenance
 from .rationale_curves import rationale_curves
 from .replication import replication
-from .results import Results
+from .report import Report
 from .section import Section
 from .strategies import strategies
 from .words import words
 
-CONTENTS: tuple[Callable[[Results], Iterator[Section]], ...] = (
+CONTENTS: tuple[Callable[[Report], Iterator[Section]], ...] = (
     replication,
     leaderboards,
     words,
@@ -31,13 +31,13 @@ CONTENTS: tuple[Callable[[Results], Iterator[Section]], ...] = (
 )
 
 
-def sections(results: Results) -> list[Section]:
+def sections(report: Report) -> list[Section]:
     """Every section that the suite has something to say in, and what could not be shown."""
     found: list[Section] = []
     refused: list[str] = []
     for contribute in CONTENTS:
         try:
-            found += contribute(results)
+            found += contribute(report)
         # one part that cannot be had takes no other with it
         except AttrimarkError as reason:
             refused.append(str(reason))

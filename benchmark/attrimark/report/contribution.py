@@ -11,15 +11,15 @@ from attrimark.contribution.tables import tables
 from attrimark.display.characters import printable
 from attrimark.stability.tables import interval
 
-from .results import Results
+from .report import Report
 from .section import Drawing, Section
 
 LONGEST = 100  # characters of a variant's name in an answer
 
 
-def contribution(results: Results) -> Iterator[Section]:
+def contribution(report: Report) -> Iterator[Section]:
     """One section; none where the suite looks at no contributions."""
-    found = contributions(results.suite, results.store)
+    found = contributions(report.results)
     drawings = [
         Drawing(f"layers-{place}", printable(f"{each.variant}: contributions by block."), layer_profile.drawn(each))
         for place, each in enumerate(found.profiles, start=1)

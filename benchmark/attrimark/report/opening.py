@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from attrimark.display.characters import count, printable
 from attrimark.matrix import named
 
-from .results import Results
+from .report import Report
 
 
-def asked(results: Results) -> str:
+def asked(report: Report) -> str:
     """Which methods explain which models on which data, and by what they are judged."""
-    cells = results.cells
+    cells = report.results.cells
     chains = _different(named(cell.variant.chain) for cell in cells)
     seeds = {cell.variant.seed for cell in cells}
     methods = _different(str(cell.method) for cell in cells if cell.method is not None)
@@ -26,16 +26,16 @@ def asked(results: Results) -> str:
     return printable(told)
 
 
-def statuses(results: Results) -> str:
+def statuses(report: Report) -> str:
     """How the cells ended, and why some did not."""
-    ends = Counter(record.status for record in results.records.values())
-    missing = len(results.cells) - len(results.records)
+    ends = Counter(record.status for record in report.results.records.values())
+    missing = len(report.results.cells) - len(report.results.records)
     told = [f"{times} {status}" for status, times in ends.items()] + ([f"{missing} not run yet"] if missing else [])
     reasons = Counter(
-        f"{record.status}: {record.reason}" for record in results.records.values() if record.status != "ok"
+        f"{record.status}: {record.reason}" for record in report.results.records.values() if record.status != "ok"
     )
     why = "; ".join(f"{times} × {reason}" for reason, times in reasons.most_common())
-    return printable(f"{count(len(results.cells), 'cell')}: {', '.join(told)}{f' ({why})' if why else ''}.")
+    return printable(f"{count(len(report.results.cells), 'cell')}: {', '.join(told)}{f' ({why})' if why else ''}.")
 
 
 def _different(names: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from attrimark.stability.prediction import Verdict
 from attrimark.stability.stability import Stability, stabilities
 from attrimark.stability.tables import sentences, tables, weak
 
-from .results import Results
+from .report import Report
 from .section import Drawing, Section
 
 CAME_TRUE: Mapping[Verdict, str] = {
@@ -21,15 +21,15 @@ CAME_TRUE: Mapping[Verdict, str] = {
 }
 
 
-def over_seeds(results: Results) -> Iterator[Section]:
+def over_seeds(report: Report) -> Iterator[Section]:
     """One section, with one for each dataset and model in it; none where the suite compares no seeds.
 
     Raises:
         AttrimarkError: nothing was run yet of which seeds could be compared.
     """
-    suite, store = results.suite, results.store
+    suite = report.results.suite
     if suite.compares_seeds:
-        found = enumerate(stabilities(suite, store), start=1)
+        found = enumerate(stabilities(report.results), start=1)
         yield Section("Over seeds", sections=tuple(_task(each, place, suite.store_text) for place, each in found))
 
 

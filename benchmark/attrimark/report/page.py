@@ -17,12 +17,12 @@ from markupsafe import Markup, escape
 from attrimark import __version__
 from attrimark.display.figures import save
 from attrimark.display.grid import BETTER, Grid
-from attrimark.leaderboards.board import CONTROL
 from attrimark.leaderboards.board_grids import BEST, FRONT
+from attrimark.results.scores import CONTROL
 
 from .coloured_text import ColouredText
 from .opening import asked, statuses
-from .results import Results
+from .report import Report
 from .section import Drawing, Section
 from .svg import inline_svg, settled
 
@@ -41,7 +41,7 @@ _MARKED = re.compile(rf"(?P<cell>.*?\d)(?P<marks>(?: ?[{re.escape(''.join(MARKS)
 _NUMBER = re.compile(r"[<>+−-]?\s?[\d–∞]|invalid")
 
 
-def page(results: Results, sections: Sequence[Section]) -> str:
+def page(report: Report, sections: Sequence[Section]) -> str:
     """The whole page. The same results give the same page: it has no date, and no name of a machine or a user."""
     from jinja2 import Environment, StrictUndefined
 
@@ -50,11 +50,11 @@ def page(results: Results, sections: Sequence[Section]) -> str:
     style, behaviour = (_text(name) for name in ("style.css", "behaviour.js"))
     anchored = [pair for place, section in enumerate(sections, start=1) for pair in section.walk(f"s{place}")]
     return environment.from_string(_text("page.html.j2")).render(
-        title=results.suite.title or results.suite.name,
-        suite=results.suite.name,
+        title=report.results.suite.title or report.results.suite.name,
+        suite=report.results.suite.name,
         version=__version__,
-        asked=asked(results),
-        statuses=statuses(results),
+        asked=asked(report),
+        statuses=statuses(report),
         answers=[(answer, anchor) for anchor, section in anchored for answer in section.answers],
         warnings=list(dict.fromkeys(warning for _, section in anchored for warning in section.warnings)),
         sections=sections,

@@ -13,19 +13,19 @@ from attrimark.display.grid import Grid
 from attrimark.matrix import Variant
 from attrimark.network_checks import called, checks_of, largest_difference
 
+from .report import Report
 from .reproduce import NAME, Part, parts
-from .results import Results
 from .section import Listing, Section
 
 SHORT = 12  # characters of a cell's id, as `attrimark plan` prints them
 
 
-def provenance(results: Results) -> Iterator[Section]:
+def provenance(report: Report) -> Iterator[Section]:
     """One section, all of it folded but the command."""
-    name = shlex.quote(results.suite.name)
-    command = f"attrimark run {name} --config {shlex.quote(results.file)}"
-    variants = list(dict.fromkeys(cell.variant for cell in results.cells))
-    made = list(parts(results.suite))
+    name = shlex.quote(report.results.suite.name)
+    command = f"attrimark run {name} --config {shlex.quote(report.file)}"
+    variants = list(dict.fromkeys(cell.variant for cell in report.results.cells))
+    made = list(parts(report.results.suite))
     yield Section(
         "How it was run",
         sentences=(
@@ -33,11 +33,11 @@ def provenance(results: Results) -> Iterator[Section]:
         ),
         listings=(Listing("The command", f"{command} --store fresh"),),
         sections=(
-            Section("The suite, as it is written", listings=(Listing(results.file, results.written),), folded=True),
-            Section("Machines and versions", grids=(_machines(results),), folded=True),
-            Section("Networks", grids=(_networks(results),), folded=True),
+            Section("The suite, as it is written", listings=(Listing(report.file, report.written),), folded=True),
+            Section("Machines and versions", grids=(_machines(report),), folded=True),
+            Section("Networks", grids=(_networks(report),), folded=True),
             Section("Data and weights", grids=(_fingerprints(variants),), folded=True),
-            Section("Cells", grids=(_cells(results, made),), folded=True, filtered=True),
+            Section("Cells", grids=(_cells(report, made),), folded=True, filtered=True),
             Section(
                 "One part at a time",
                 sentences=(
@@ -51,19 +51,19 @@ def provenance(results: Results) -> Iterator[Section]:
     )
 
 
-def _machines(results: Results) -> Grid:
+def _machines(report: Report) -> Grid:
     """One row for each machine and set of versions that cells were computed with."""
-    found = Counter(json.dumps(dict(record.machine)) for record in results.records.values())
+    found = Counter(json.dumps(dict(record.machine)) for record in report.results.records.values())
     flat = [(_flat(json.loads(written)), times) for written, times in found.most_common()]
     names = list(dict.fromkeys(name for each, _ in flat for name in each))
     rows = [[str(times), *(printable(each.get(name, "–")) for name in names)] for each, times in flat]
     return Grid("", ["cells", *names], rows)
 
 
-def _networks(results: Results) -> Grid:
+def _networks(report: Report) -> Grid:
     """How each network is called, what its self-check found, and what is unsupported."""
     rows = []
-    for (model, chain), check in checks_of(results.records.values()).items():
+    for (model, chain), check in checks_of(report.results.records.values()).items():
         difference = largest_difference(check)
         refused = check["handling"]["refused"]
         notes = [*(f"{need}: {reason}" for need, reason in refused.items())]
@@ -105,13 +105,13 @@ def _fingerprints(variants: list[Variant]) -> Grid:
     return Grid("", header, list(rows.values()))
 
 
-def _cells(results: Results, made: list[Part]) -> Grid:
+def _cells(report: Report, made: list[Part]) -> Grid:
     """One row for each variant, method and outcome, with its seeds and their cells' ids."""
     rows = []
     for part in made:
         groups: dict[tuple[str, str], list[str]] = {}
         for cell in part.cells:
-            record = results.records.get(cell.id)
+            record = report.results.records.get(cell.id)
             outcome = (record.status, record.reason or "") if record else ("missing", cell.problem or "not run yet")
             replicate = f" replicate {cell.replicate}" if cell.replicate else ""
             groups.setdefault(outcome, []).append(f"seed {cell.variant.seed}{replicate}: {cell.id[:SHORT]}")

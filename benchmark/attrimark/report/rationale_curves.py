@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from attrimark.display.characters import better, printable
 from attrimark.display.curves import curves, drawn
 
-from .results import Results
+from .report import Report
 from .section import Drawing, Section
 
 
-def rationale_curves(results: Results) -> Iterator[Section]:
+def rationale_curves(report: Report) -> Iterator[Section]:
     """One section of figures; none where no metric keeps the points of a curve."""
     drawings = []
-    for place, each in enumerate(curves(results.cells, results.store), start=1):
+    for place, each in enumerate(curves(report.results), start=1):
         caption = printable(
             f"{each.dataset} · {each.model} · {each.chain}: {each.metric} against the rationale's share of the text, "
             f"by removal operator; {better(each.higher_is_better)} is better."

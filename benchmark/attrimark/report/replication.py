@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from attrimark.display.characters import printable
 
-from .results import Results
+from .report import Report
 from .section import Section
 
 
-def replication(results: Results) -> Iterator[Section]:
+def replication(report: Report) -> Iterator[Section]:
     """One section, whose first sentence opens the page; none where the suite repeats no study."""
-    if results.suite.replication is not None:
-        first, *rest = map(printable, results.suite.replication.says)
+    if report.results.suite.replication is not None:
+        first, *rest = map(printable, report.results.suite.replication.says)
         yield Section("Replication", answers=(first,), sentences=(first, *rest))

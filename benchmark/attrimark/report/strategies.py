@@ -11,14 +11,14 @@ from attrimark.strategies.comparison import Findings, findings
 from attrimark.strategies.figures import heat_map
 from attrimark.strategies.tables import PLURAL, came_true, tables
 
-from .results import Results
+from .report import Report
 from .section import Drawing, Section
 
 
-def strategies(results: Results) -> Iterator[Section]:
+def strategies(report: Report) -> Iterator[Section]:
     """One section, with one for each factor in it; none where the suite compares nothing."""
-    if results.suite.comparisons:
-        found = findings(results.suite, results.store)
+    if report.results.suite.comparisons:
+        found = findings(report.results)
         yield Section(
             "Strategies compared", sections=tuple(_factor(each, place) for place, each in enumerate(found, start=1))
         )

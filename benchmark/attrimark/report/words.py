@@ -12,13 +12,12 @@ from attrimark_registry.coloured import pieces
 from attrimark_registry.text import Example
 from jaxtyping import Float
 
-from attrimark.bundle import read_bundle
 from attrimark.display.characters import count, printable
 from attrimark.display.heat_map import heat_map
 from attrimark.matrix import Cell, by_variant, of_components
 
 from .coloured_text import ColouredText, Word, coloured_row
-from .results import Results
+from .report import Report
 from .section import Drawing, Section
 
 SEEDS = 10  # that can be looked at one by one; the mean is over all
@@ -28,14 +27,14 @@ LONGEST = 80  # characters of what was explained
 BySeed = Mapping[int, Sequence[Attribution]]  # of one text by one method, the replicates of each seed
 
 
-def words(results: Results) -> Iterator[Section]:
+def words(report: Report) -> Iterator[Section]:
     """One section, with one for each dataset × model × chain in it; none where texts are to stay where they are."""
-    if not results.suite.store_text:
+    if not report.results.suite.store_text:
         return
     variants: dict[object, list[Cell]] = {}
-    for variant, group in by_variant(results.cells).items():
+    for variant, group in by_variant(report.results.cells).items():
         variants.setdefault(replace(variant, seed=0), []).extend(group)
-    found = [section for group in variants.values() for section in _of_variant(group, results)]
+    found = [section for group in variants.values() for section in _of_variant(group, report)]
     if found:
         told = (
             "Blue, with a solid line, supports what is explained; orange, with a dotted line, opposes it. Each method "
@@ -46,12 +45,12 @@ def words(results: Results) -> Iterator[Section]:
         yield Section("Words", sentences=(told,), sections=tuple(shown))
 
 
-def _of_variant(cells: Sequence[Cell], results: Results) -> Iterator[Section]:
-    explained = _explained(cells, results)
+def _of_variant(cells: Sequence[Cell], report: Report) -> Iterator[Section]:
+    explained = _explained(cells, report)
     variant = cells[0].variant
     seeds = sorted({seed for methods in explained.values() for by_seed in methods.values() for seed in by_seed})
     # a head that decides each label for itself explains a text once for each that holds
-    examples = [_any_of(methods).example for methods in explained.values()][: results.texts]
+    examples = [_any_of(methods).example for methods in explained.values()][: report.texts]
     if not examples:
         return
     shown = seeds[:SEEDS]
@@ -69,17 +68,17 @@ def _any_of(methods: Mapping[str, Mapping[int, Sequence[Attribution]]]) -> Attri
     return next(iter(next(iter(methods.values())).values()))[0]
 
 
-def _explained(cells: Sequence[Cell], results: Results) -> dict[str, dict[str, dict[int, list[Attribution]]]]:
+def _explained(cells: Sequence[Cell], report: Report) -> dict[str, dict[str, dict[int, list[Attribution]]]]:
     """By text, by method, by seed: the replicates."""
     judging = [cell for cell in cells if cell.method is not None and not of_components(cell.method)]
     operators = Counter(str(cell.method) for cell in {(cell.method, cell.operator): cell for cell in judging}.values())
     found: dict[str, dict[str, dict[int, list[Attribution]]]] = {}
     for cell in judging:
-        record = results.records.get(cell.id)
+        record = report.results.records.get(cell.id)
         if record is None or record.bundle is None:
             continue
         several = f" [{cell.operator}]" if operators[str(cell.method)] > 1 else ""
-        for each in read_bundle(results.store.bundle_path(record.bundle)):
+        for each in report.results.attributions(record):
             by_seed = found.setdefault(each.example.id, {}).setdefault(f"{cell.method}{several}", {})
             by_seed.setdefault(cell.variant.seed, []).append(each)
     return found

@@ -80,6 +80,11 @@ class StoredMeasures(Sequence[Measure]):
         return repr(tuple(self))
 
 
+def rows_of(measures: Sequence[Measure]) -> Sequence[Values]:
+    """The measures of a record as rows, whether it was read or was just made."""
+    return measures.rows if isinstance(measures, StoredMeasures) else packed(measures)
+
+
 def packed(measures: Iterable[Measure]) -> list[Values]:
     """Rows in the order in which their metric and operator come first.
 

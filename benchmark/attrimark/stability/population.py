@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,9 +12,8 @@ from attrimark_registry.plugin import Method, Quantizer, Strategy
 from attrimark_registry.text import Example, Feature
 from jaxtyping import Float
 
-from attrimark.bundle import read_bundle
 from attrimark.matrix import Cell, Chain, Variant, named, of_components
-from attrimark.store import Store
+from attrimark.results.results import Results
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,29 +74,28 @@ class Population:
         return replace(self, seeds=tuple(self.seeds[place] for place in kept), stacks=stacks)
 
 
-def populations(cells: Iterable[Cell], store: Store) -> list[Population]:
-    """The populations of two seeds or more among these cells, in their order."""
+def populations(results: Results) -> list[Population]:
+    """Those of two seeds or more, in the order of the cells."""
     groups: dict[tuple[object, ...], list[Cell]] = {}
-    for cell in cells:
+    for cell in results.cells:
         if cell.method is not None and not of_components(cell.method):
             variant = replace(cell.variant, seed=0)
             groups.setdefault((variant, cell.method, cell.operator, cell.pooling), []).append(cell)
-    made = [_population(group, store) for group in groups.values() if len({cell.variant.seed for cell in group}) > 1]
+    made = [_population(group, results) for group in groups.values() if len({cell.variant.seed for cell in group}) > 1]
     return [population for population in made if len(population.seeds) > 1]
 
 
-def _population(cells: Sequence[Cell], store: Store) -> Population:
-    records = store.records(cell.id for cell in cells)
-    by_seed: dict[int, list[list[Attribution]]] = {}
+def _population(cells: Sequence[Cell], results: Results) -> Population:
+    by_seed: dict[int, list[Sequence[Attribution]]] = {}
     notes: dict[str, None] = {}
     for cell in cells:
-        record = records.get(cell.id)
+        record = results.records.get(cell.id)
         if record is None or record.status != "ok" or record.bundle is None:
             reason = record.reason if record and record.status != "ok" else "no result yet"
             notes[f"seed {cell.variant.seed} left out: {reason}"] = None
             by_seed.setdefault(cell.variant.seed, [])
         else:
-            by_seed.setdefault(cell.variant.seed, []).append(read_bundle(store.bundle_path(record.bundle)))
+            by_seed.setdefault(cell.variant.seed, []).append(results.attributions(record))
     replicates = max(map(len, by_seed.values()))
     whole = {seed: found for seed, found in by_seed.items() if found and len(found) == replicates}
     stacks, left_out = _stacked(list(whole.values()))

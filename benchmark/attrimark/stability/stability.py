@@ -12,11 +12,11 @@ from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.plugin import Method, Metric, PopulationMetric
 from jaxtyping import Float
 
-from attrimark.matrix import Cell, cells_of, named
+from attrimark.matrix import Cell, named
 from attrimark.nothing import Nothing
+from attrimark.results.results import Results
+from attrimark.results.scores import scores, scores_of_network
 from attrimark.statistics.intervals import Estimate
-from attrimark.store import Store
-from attrimark.suite import Suite
 
 from .decomposition import Decomposition, answer, decompose
 from .equivalence import Equivalence, Selection, equivalent, judges
@@ -109,24 +109,24 @@ class Stability:
     populations: tuple[Population, ...] = field(repr=False)
 
 
-def stabilities(suite: Suite, store: Store) -> list[Stability]:
+def stabilities(results: Results) -> list[Stability]:
     """One for each dataset and model of which several seeds were explained, in the order of the suite.
 
     Raises:
         Nothing: no two seeds of a chain were explained yet.
         AttrimarkError: the suite measures no population of seeds.
     """
-    cells = cells_of(suite)
+    suite, cells = results.suite, results.cells
     metrics = {str(metric): metric for cell in cells for metric in cell.metrics if isinstance(metric, PopulationMetric)}
     if not metrics:
         raise AttrimarkError(
             f"suite {suite.name} asks for no metric of a population of seeds: add one to its metrics, such as noise"
         )
-    found = populations(cells, store)
+    found = populations(results)
     if not found:
         raise Nothing("nothing to show: no chain has explanations of two seeds yet; run the suite first")
     return [
-        _stability(task, [cell for cell in cells if _task(cell) == task], found, metrics, suite, store)
+        _stability(task, [cell for cell in cells if _task(cell) == task], found, metrics, results)
         for task in dict.fromkeys(population.task for population in found)
     ]
 
@@ -136,10 +136,9 @@ def _stability(
     cells: Sequence[Cell],
     found: Sequence[Population],
     metrics: Mapping[str, PopulationMetric],
-    suite: Suite,
-    store: Store,
+    results: Results,
 ) -> Stability:
-    models = tuple(_models(cells, suite.equivalent, store))
+    models = tuple(_models(cells, results))
     kept = {each.chain: each.selection.seeds for each in models if each.selection}
     whole = [population for population in found if population.task == task]
     chosen = [each.among(kept.get(each.variant.chain_name, each.seeds)) for each in whole]
@@ -152,7 +151,7 @@ def _stability(
         variations=tuple(_variation(population, metrics) for population in chosen),
         answers=tuple(answers.values()),
         readings=tuple(_readings(answers)),
-        foretold=tuple(_foretold(suite.predictions, chosen, metrics)),
+        foretold=tuple(_foretold(results.suite.predictions, chosen, metrics)),
         populations=chosen,
     )
 
@@ -164,23 +163,19 @@ def _task(cell: Cell) -> tuple[str, str]:
 # The models
 
 
-def _models(cells: Sequence[Cell], rule: Equivalence | None, store: Store) -> Iterator[Models]:
+def _models(cells: Sequence[Cell], results: Results) -> Iterator[Models]:
     """Each chain's models, by what metrics of the model say of them."""
     alone = [cell for cell in cells if cell.method is None]
-    records = store.records(cell.id for cell in alone)
+    rule = results.suite.equivalent
     chains: dict[str, list[Cell]] = {}
     for cell in alone:
         chains.setdefault(cell.variant.chain_name, []).append(cell)
     for chain, group in chains.items():
-        ok = {cell.variant.seed: (cell, records[cell.id]) for cell in group if _is_ok(records.get(cell.id))}
-        selection = equivalent(_correct(ok.values(), rule), rule) if rule else None
+        ok = {cell.variant.seed: (cell, record) for cell in group if (record := results.ok(cell))}
+        selection = equivalent(_correct(ok, rule), rule) if rule else None
         kept = [pair for seed, pair in ok.items() if selection is None or seed in selection.seeds]
         figures = {str(metric): _spread(kept, digest) for digest, metric in _judgements(group).items()}
         yield Models(named(group[0].variant.chain), chain, len(ok), figures, selection)
-
-
-def _is_ok(record: Record | None) -> bool:
-    return record is not None and record.status == "ok"
 
 
 def _judgements(cells: Sequence[Cell]) -> dict[str, Metric]:
@@ -188,24 +183,21 @@ def _judgements(cells: Sequence[Cell]) -> dict[str, Metric]:
 
 
 def _spread(kept: Sequence[tuple[Cell, Record]], digest: str) -> Spread:
-    means = []
-    for _, record in kept:
-        values = [each.value for each in record.measures if each.metric == digest and each.value is not None]
-        if values:
-            means.append(float(np.mean(values)))
+    found = [scores_of_network(record, digest).mean for _, record in kept]
+    means = [mean for mean in found if mean is not None]
     if not means:
         return Spread(np.nan, np.nan, 0)
     return Spread(float(np.mean(means)), float(np.std(means, ddof=1)) if len(means) > 1 else np.nan, len(means))
 
 
-def _correct(pairs: Any, rule: Equivalence) -> dict[int, Float[np.ndarray, " texts"]]:
+def _correct(found: Mapping[int, tuple[Cell, Record]], rule: Equivalence) -> dict[int, Float[np.ndarray, " texts"]]:
     """For each seed whether it is right, on the texts of the split that the rule names."""
-    correct = {}
-    for cell, record in pairs:
-        digest = next((digest for digest, metric in cell.judgements.items() if judges(metric, rule.split)), None)
-        values = [each.value for each in record.measures if each.metric == digest]
-        correct[cell.variant.seed] = np.array([np.nan if value is None else value for value in values])
-    return correct
+    judged = (
+        digest for cell, _ in found.values() for digest, each in cell.judgements.items() if judges(each, rule.split)
+    )
+    records = {(seed, None): record for seed, (_, record) in found.items()}
+    array = scores(records, next(judged, ""))
+    return dict(zip(array.seeds, array.by_text, strict=True))
 
 
 # Their explanations

@@ -14,16 +14,15 @@ from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.shares import shares
 
 from attrimark.leaderboards.model_alone import accuracy_of, is_accuracy, weak
-from attrimark.matrix import Cell, Variant, cells_of, of_components
+from attrimark.matrix import Cell, Variant, of_components
 from attrimark.nothing import Nothing
+from attrimark.results.results import Results
 from attrimark.stability.prediction import Verdict
 from attrimark.statistics.analysis_of_covariance import AdjustedTest, compare_adjusted
 from attrimark.statistics.holm import holm
 from attrimark.statistics.intervals import FEWEST_SEEDS, Estimate, crossed_interval
 from attrimark.statistics.item_tests import ItemTests, compare_items
 from attrimark.statistics.network_permutation import Means, NetworkTest, compare_networks
-from attrimark.store import Store
-from attrimark.suite import Suite
 
 from .claim import Claim
 from .distribution_distance import Distances, compare_distances, jensen_shannon
@@ -130,19 +129,19 @@ class Findings:
     weak: Mapping[str, float] = field(default_factory=dict)
 
 
-def findings(suite: Suite, store: Store) -> list[Findings]:
+def findings(results: Results) -> list[Findings]:
     """One for each comparison of the suite and each setting in which its factor varies.
 
     Raises:
         Nothing: nothing was run yet.
         AttrimarkError: the suite compares nothing.
     """
+    suite, cells = results.suite, results.cells
     if not suite.comparisons:
         raise AttrimarkError(
             f"suite {suite.name} compares no strategies: write a table [[suites.{suite.name}.comparisons]]"
         )
-    cells = cells_of(suite)
-    known = networks(cells, store)
+    known = networks(results)
     if not known:
         raise Nothing("nothing to show: run the suite first")
     variants = dict.fromkeys(cell.variant for cell in cells)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,9 +11,9 @@ from attrimark_registry.plugin import Method
 from attrimark_registry.text import Feature
 from jaxtyping import Float
 
-from attrimark.bundle import read_bundle
 from attrimark.matrix import Cell, Variant, by_variant, of_components
-from attrimark.store import Store
+from attrimark.results.results import Results
+from attrimark.results.scores import scores
 
 ByText = Mapping[str, float]  # by the text's id, "" for all; NaN where the metric does not apply
 
@@ -41,7 +41,7 @@ class Network:
 
     Attributes:
         alone: values of metrics of the model alone, by the metric's display name.
-        judged: values of metrics of explanations, by the method and the metric, averaged over replicates and operators.
+        judged: values of metrics of explanations, by the method and the metric, the scores of each text.
         explanations: by method, then by the text's id.
         notes: why a method's explanations are missing.
     """
@@ -53,9 +53,9 @@ class Network:
     notes: tuple[str, ...] = ()
 
 
-def networks(cells: Iterable[Cell], store: Store) -> dict[Variant, Network]:
-    """The networks of these cells that have any result, in their order."""
-    made = {variant: _network(variant, group, store) for variant, group in by_variant(cells).items()}
+def networks(results: Results) -> dict[Variant, Network]:
+    """Those that have any result, in the order of the cells."""
+    made = {variant: _network(variant, group, results) for variant, group in by_variant(results.cells).items()}
     return {variant: each for variant, each in made.items() if each.alone or each.judged}
 
 
@@ -65,8 +65,8 @@ def label_of(cell: Cell) -> str:
     return ", ".join(filter(None, [str(cell.method), *told]))
 
 
-def _network(variant: Variant, cells: Sequence[Cell], store: Store) -> Network:
-    records = store.records(cell.id for cell in cells)
+def _network(variant: Variant, cells: Sequence[Cell], results: Results) -> Network:
+    records = results.records
     alone: dict[str, ByText] = {}
     judged: dict[tuple[str, str], ByText] = {}
     explanations: dict[str, dict[str, Explanation]] = {}
@@ -84,31 +84,22 @@ def _network(variant: Variant, cells: Sequence[Cell], store: Store) -> Network:
             notes[f"{label or 'the model alone'}: {ended.reason if ended else 'no result yet'}"] = None
             continue
         for digest, metric in group[0].judgements.items():
-            values = _by_text(found, digest)
-            if values and group[0].method is None:
-                alone[str(metric)] = values
-            elif values:
-                judged[label, str(metric)] = values
+            array = scores({(variant.seed, place): record for place, record in enumerate(found)}, digest)
+            if array.invalid.any():
+                notes[f"{label or 'the model alone'}, {metric}: {array.refusal}"] = None
+            elif array.texts and group[0].method is None:
+                alone[str(metric)] = array.by_id
+            elif array.texts:
+                judged[label, str(metric)] = array.by_id
         if group[0].method is not None:
             methods[label] = group[0].method
-            bundles = [read_bundle(store.bundle_path(record.bundle)) for record in found if record.bundle]
+            bundles = [results.attributions(record) for record in found if record.bundle]
             explanations[label] = _explanations(bundles)
     return Network(variant, alone, judged, _with_values(explanations, methods), tuple(notes))
 
 
 def _went_wrong(record: Record | None) -> bool:
     return record is not None and record.status != "ok"
-
-
-def _by_text(records: Sequence[Record], digest: str) -> dict[str, float]:
-    """A metric's mean over replicates and operators; NaN for a text that misses any."""
-    values: dict[str, list[float]] = {}
-    for record in records:
-        for each in record.measures:
-            if each.metric == digest:
-                values.setdefault(each.example, []).append(np.nan if each.value is None else each.value)
-    most = max(map(len, values.values()), default=0)
-    return {text: float(np.mean(told)) if len(told) == most else np.nan for text, told in values.items()}
 
 
 def _explanations(bundles: Sequence[Sequence[Attribution]]) -> dict[str, Explanation]:

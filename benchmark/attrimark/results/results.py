@@ -1,0 +1,65 @@
+"""A suite with what is stored of it: every record, and every bundle of attributions, is read at most once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from attrimark_registry.attribution import Attribution, Record
+from attrimark_registry.plugin import Metric
+
+from attrimark.bundle import read_bundle
+from attrimark.matrix import Cell, cells_of
+from attrimark.store import Store
+from attrimark.suite import Suite
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What studies read.
+
+    Attributes:
+        store: open for as long as anything is read.
+    """
+
+    suite: Suite
+    store: Store
+    _bundles: dict[str, Sequence[Attribution]] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """All of the suite's, in its order."""
+        return cells_of(self.suite)
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Those of the suite by digest, in its order."""
+        return metrics_of(self.cells)
+
+    @cached_property
+    def records(self) -> Mapping[str, Record]:
+        """By cell, those that have an outcome."""
+        return self.store.records(cell.id for cell in self.cells)
+
+    def ok(self, cell: Cell) -> Record | None:
+        """Its record, where it has one that is ok."""
+        record = self.records.get(cell.id)
+        return record if record is not None and record.status == "ok" else None
+
+    def attributions(self, record: Record) -> Sequence[Attribution]:
+        """Its explanations; none where it keeps none.
+
+        Raises:
+            AttrimarkError: the bundle cannot be read.
+        """
+        if record.bundle is None:
+            return ()
+        if record.bundle not in self._bundles:
+            self._bundles[record.bundle] = read_bundle(self.store.bundle_path(record.bundle))
+        return self._bundles[record.bundle]
+
+
+def metrics_of(cells: Sequence[Cell]) -> dict[str, Metric]:
+    """The metrics that judge these cells by digest, in their order."""
+    return {digest: metric for cell in cells for digest, metric in cell.judgements.items()}

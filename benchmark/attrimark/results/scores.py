@@ -1,0 +1,189 @@
+"""The score of a method on a text, by a metric: the one definition, for tables, gates and comparisons.
+
+It is the mean over replicates and over *foreign* removal operators, which the method does not use itself: sharing the
+metric's operator is an advantage larger than most differences between methods. What is missing or invalid has no score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from attrimark_registry.attribution import Record
+from attrimark_registry.removal import OPERATORS
+from jaxtyping import Bool, Float
+
+from .packed import Values, rows_of
+
+CONTROL = "random"  # the method that every other one is compared with
+NOTHING_FOREIGN = "scored under its own removal operator only"
+
+BySeedAndText = Float[np.ndarray, "seeds texts"]
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreArray:
+    """One method by one metric, on every seed, text and operator.
+
+    Attributes:
+        seeds, texts, operators: the axes; one operator, "", where the metric removes nothing.
+        values: means over replicates; NaN where one is missing or invalid.
+        missing: where a replicate has no value, or the metric does not apply.
+        invalid: where a value is NaN or infinite.
+        home: the operators that the method uses itself.
+        ended: why the metric was not computed, if so.
+    """
+
+    seeds: tuple[Any, ...]
+    texts: tuple[str, ...]
+    operators: tuple[str, ...]
+    values: Float[np.ndarray, "seeds texts operators"]
+    missing: Bool[np.ndarray, "seeds texts operators"]
+    invalid: Bool[np.ndarray, "seeds texts operators"]
+    home: frozenset[str] = frozenset()
+    ended: str | None = None
+
+    @cached_property
+    def foreign(self) -> Bool[np.ndarray, " operators"]:
+        """Which operators the method does not use itself."""
+        return foreign(self.operators, self.home)
+
+    @cached_property
+    def by_text(self) -> BySeedAndText:
+        """The scores; NaN where a text has none, and all over where no operator is foreign."""
+        return self.over(self.foreign)
+
+    def over(self, operators: Bool[np.ndarray, " operators"]) -> BySeedAndText:
+        """Means over some of the operators."""
+        chosen = self.values[:, :, operators]
+        return chosen.mean(axis=2) if chosen.shape[2] else np.full(chosen.shape[:2], np.nan)
+
+    @property
+    def by_id(self) -> dict[str, float]:
+        """Each text's mean over seeds; NaN where one of them has no score of it."""
+        return dict(zip(self.texts, self.by_text.mean(axis=0).tolist(), strict=True))
+
+    @property
+    def mean(self) -> float | None:
+        """Over seeds and the texts that have a score; None where there is none."""
+        known = self.by_text[np.isfinite(self.by_text)]
+        return None if self.refusal or not known.size else float(known.mean())
+
+    def on(self, texts: Sequence[str]) -> ScoreArray:
+        """The same on some of the texts, in their order."""
+        index = {text: place for place, text in enumerate(self.texts)}
+        kept = [index[text] for text in texts]
+        axes = {name: getattr(self, name)[:, kept] for name in ("values", "missing", "invalid")}
+        return replace(self, texts=tuple(texts), **axes)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the values cannot be averaged, if so."""
+        if self.ended:
+            return self.ended
+        if self.values.size == 0:
+            return "not measured"
+        if invalid := int(self.invalid.any(axis=(0, 2)).sum()):
+            return f"invalid: NaN or infinite on {invalid} of {len(self.texts)} texts"
+        return "does not apply" if self.missing.all(axis=1).any() else None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why there is no score, if so."""
+        return self.problem or (None if self.foreign.any() else NOTHING_FOREIGN)
+
+
+def foreign(operators: Sequence[str], *homes: Collection[str]) -> Bool[np.ndarray, " operators"]:
+    """Which operators none of some methods uses itself: there, they may be compared with each other."""
+    return np.array([all(operator not in home for home in homes) for operator in operators], dtype=bool)
+
+
+def is_control(method: str | None) -> bool:
+    """Whether a method of that display name is the control, whatever its options."""
+    return method is not None and method.partition("(")[0] == CONTROL
+
+
+def home_of(method: str | None, operator: str | None) -> frozenset[str]:
+    """The operators that a method uses itself; the control removes nothing, whatever operator its records name."""
+    return frozenset() if operator is None or is_control(method) else frozenset({operator})
+
+
+def operators_of(records: Iterable[Record], metric: str) -> tuple[str, ...]:
+    """Those that a metric removed features by, in the order of all; "" where it removes nothing."""
+    used = {row.operator for record in records for row in rows_of(record.measures) if row.metric == metric}
+    return tuple(operator for operator in ("", *OPERATORS) if operator in used)
+
+
+def texts_of(records: Iterable[Record], metric: str | None = None) -> tuple[str, ...]:
+    """Those that any of the records has a measure of, by that metric or by any."""
+    rows = (row for record in records for row in rows_of(record.measures) if metric in (None, row.metric))
+    return tuple(dict.fromkeys(text for row in rows for text in row.texts))
+
+
+def scores(
+    records: Mapping[tuple[Any, Any], Record],
+    metric: str,
+    *,
+    seeds: Sequence[Any] | None = None,
+    texts: Sequence[str] | None = None,
+    operators: Sequence[str] | None = None,
+    diagnostic: str | None = None,
+) -> ScoreArray:
+    """What the records of one method say by one metric.
+
+    Args:
+        records: by seed and replicate.
+        metric: its digest.
+        seeds, texts, operators: the axes; by default whatever the records have.
+        diagnostic: take the diagnostic of that name in place of the value.
+    """
+    every = list(records.values())
+    axes = (
+        tuple(dict.fromkeys(seed for seed, _ in records)) if seeds is None else tuple(seeds),
+        texts_of(every, metric) if texts is None else tuple(texts),
+        operators_of(every, metric) if operators is None else tuple(operators),
+    )
+    index = [{name: place for place, name in enumerate(axis)} for axis in axes]
+    total = np.zeros([len(axis) for axis in axes])
+    count, broken = np.zeros(total.shape, dtype=int), np.zeros(total.shape, dtype=bool)
+    measured = False
+    for (seed, _), record in records.items():
+        for row in rows_of(record.measures):
+            if row.metric != metric:
+                continue
+            measured = True
+            if row.operator in index[2]:
+                values, applies = (row.values, row.applies) if diagnostic is None else _diagnostic(row, diagnostic)
+                known = np.array([text in index[1] for text in row.texts], dtype=bool) & applies
+                places = [index[1][text] for text, here in zip(row.texts, known, strict=True) if here]
+                finite = np.isfinite(values[known])
+                at = index[0][seed], places, index[2][row.operator]
+                total[at] += np.where(finite, values[known], 0.0)
+                count[at] += 1
+                broken[at] |= ~finite
+    missing = count < len({replicate for _, replicate in records})
+    ends = [record.metric_status[metric] for record in every if metric in record.metric_status]
+    ended = next((f"{status}: {reason}" for status, reason in ends if status != "ok"), None)
+    return ScoreArray(
+        *axes,
+        values=np.where(missing | broken, np.nan, total / np.maximum(count, 1)),
+        missing=missing & ~broken,
+        invalid=broken,
+        home=frozenset().union(*(home_of(each.specs["method"], each.specs.get("operator")) for each in every)),
+        ended=ended or (None if measured else "not measured"),
+    )
+
+
+def scores_of_network(record: Record, metric: str) -> ScoreArray:
+    """What one record says by one metric: that of a metric of the model has one seed, and no method."""
+    return scores({(record.specs["seed"], record.specs.get("replicate")): record}, metric)
+
+
+def _diagnostic(row: Values, name: str) -> tuple[Float[np.ndarray, " texts"], Bool[np.ndarray, " texts"]]:
+    found = [notes.get(name) for notes in row.diagnostics]
+    return np.array([np.nan if each is None else each for each in found]), np.array(
+        [each is not None for each in found]
+    )
