@@ -11,7 +11,6 @@ import pytest
 from attrimark.configuration.suites import read_suite
 from attrimark.contribution.detection import measured
 from attrimark.leaderboards.leaderboard import leaderboards
-from attrimark.leaderboards.model_alone import alone
 from attrimark.leaderboards.two_runs import Run, compare_runs
 from attrimark.matrix import Cell
 from attrimark.multiverse.multiverse import multiverses
@@ -19,6 +18,7 @@ from attrimark.multiverse.outputs_file import outputs_path, write_outputs
 from attrimark.multiverse.raw_outputs import RawOutputs
 from attrimark.regression.recording import names_of, taken
 from attrimark.regression.regression import compare
+from attrimark.results.model_metrics import alone
 from attrimark.results.results import Results
 from attrimark.results.scores import NOTHING_FOREIGN, scores
 from attrimark.stability.stability import _models

@@ -7,11 +7,11 @@ from attrimark.display.sheet_forms import rendered
 from attrimark.leaderboards.across_tables import as_json as across_as_json
 from attrimark.leaderboards.across_tables import sheet_of as across_sheet
 from attrimark.leaderboards.leaderboard import leaderboards
-from attrimark.leaderboards.model_alone import accuracy_of, alone, banner, banners
 from attrimark.leaderboards.normalised import normalised
 from attrimark.leaderboards.standings import standings
 from attrimark.leaderboards.two_runs import Run, compare_runs
 from attrimark.leaderboards.two_runs_tables import as_json, sheets_of
+from attrimark.results.model_metrics import accuracy_of, alone, banner, banners
 from attrimark.strategies.comparison import Findings
 from attrimark.strategies.tables import sheet_of as strategies_sheet
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from attrimark.display.estimates import interval, number
 from attrimark.display.grid import Grid
 from attrimark.display.plain import plain
 from attrimark.display.sheet import Sheet
-from attrimark.stability.tables import interval, number
 
 from .contributions import Contributions
 from .detection import Detection

@@ -11,9 +11,9 @@ from attrimark.display.characters import NO_NUMBER, count, number
 from attrimark.display.grid import Grid
 from attrimark.display.plain import plain
 from attrimark.display.sheet import Sheet
+from attrimark.results.model_metrics import banners
 
 from .board_grids import with_half
-from .model_alone import banners
 from .normalised import Normalised
 from .standings import FEWEST, MeanRank, Standings
 

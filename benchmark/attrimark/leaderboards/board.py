@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from attrimark.results.entries import RowStatus, Spend
+from attrimark.results.model_metrics import accuracy_of, banner
 from attrimark.statistics.intervals import Estimate
-
-from .model_alone import accuracy_of, banner
-
-Verdict = Literal["better", "worse", "higher", "lower", "tie", "–"]
-RowStatus = Literal["ok", "unsupported", "failed", "missing"]
+from attrimark.statistics.verdict import Verdict
 
 ORACLE = "oracle"
 NOTHING_LEFT = 0.5  # a random ranking that gets more than this share of the best one's score leaves nothing to measure
@@ -53,23 +51,6 @@ class Score:
     among_best: bool | None = None
     scaled: Estimate | None = None
     reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Spend:
-    """Mean own cost of one explanation; the peak is of the longest text, and None where no record tells it."""
-
-    seconds: float
-    forwards: float
-    backwards: float
-    tokens: float
-    gflops: float
-    peak_megabytes: float | None
-
-    @property
-    def passes(self) -> float:
-        """Through the network, one way and the other."""
-        return self.forwards + self.backwards
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from attrimark.display.characters import count, number, printable
+from attrimark.results.model_metrics import banner as weak_model
 from attrimark.results.scores import CONTROL
 from attrimark.statistics.intervals import CROSSED, FEWEST_SEEDS, NO_INTERVAL, NO_SPREAD
 
 from .board import NOTHING_LEFT, ORACLE, Column, Leaderboard
-from .model_alone import banner as weak_model
 
 
 def title(board: Leaderboard) -> str:

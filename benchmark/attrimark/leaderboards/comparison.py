@@ -9,10 +9,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
+from attrimark.results.entries import Entry
 from attrimark.results.scores import BySeedAndText, ScoreArray, foreign, operators_of
 from attrimark.statistics.ties import resolved
-
-from .entries import Entry
 
 Bounds = Mapping[Literal["reached", "worst", "best"], Mapping[str, ScoreArray]]
 

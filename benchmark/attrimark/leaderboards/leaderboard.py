@@ -18,11 +18,11 @@ from attrimark_registry.plugin import Metric
 
 from attrimark.display.characters import as_shown
 from attrimark.nothing import Nothing
+from attrimark.results.entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts
+from attrimark.results.model_metrics import alone
 
 from .board import Column, Leaderboard, Row, Scale, Score
 from .comparison import Comparison, compared
-from .entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts
-from .model_alone import alone
 from .pareto import costs
 from .verdicts import scores_of
 

@@ -15,12 +15,12 @@ from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.plugin import Metric, SubsetMetric
 
 from attrimark.nothing import Nothing
+from attrimark.results.entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts, variant_name
+from attrimark.results.model_metrics import accuracy_of, alone, weak
 from attrimark.statistics.intervals import Estimate, crossed_interval
 from attrimark.statistics.ratio import ratio_of_means
 
 from .comparison import Comparison, compared
-from .entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts, variant_name
-from .model_alone import accuracy_of, alone, weak
 
 FLAT = 1e-9  # a mean range below this is rounding
 

@@ -14,12 +14,12 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import rankdata
 
+from attrimark.results.entries import variant_name
+from attrimark.results.model_metrics import weak
 from attrimark.statistics.bootstrap import bca, resamples
 from attrimark.statistics.ties import resolved
 
 from .board import Column, Leaderboard
-from .entries import variant_name
-from .model_alone import weak
 
 FEWEST = 5  # boards: the resamples of fewer have too few different values
 DRAWS = 2000

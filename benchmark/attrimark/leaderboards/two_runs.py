@@ -15,16 +15,16 @@ from attrimark_registry.attribution import Record
 from attrimark_registry.plugin import Metric
 
 from attrimark.nothing import Nothing
+from attrimark.results.entries import Entry, Place, Spend, by_place, entries_of, seeds_of, shared_texts
+from attrimark.results.model_metrics import accuracy_of, alone
 from attrimark.results.scores import NOTHING_FOREIGN, BySeedAndText, foreign, operators_of
 from attrimark.statistics.effect_size import standardised
 from attrimark.statistics.intervals import Estimate, simultaneous_level
 from attrimark.statistics.next_seed import holds_on_next_seed
 from attrimark.statistics.simultaneous import simultaneous
 from attrimark.statistics.ties import resolved
+from attrimark.statistics.verdict import Verdict
 
-from .board import Spend, Verdict
-from .entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts
-from .model_alone import accuracy_of, alone
 from .provenance import differences
 from .verdicts import towards_better, verdict_of
 

@@ -10,10 +10,10 @@ from attrimark.display.characters import amount, count, number, p_value, percent
 from attrimark.display.grid import BETTER, Grid
 from attrimark.display.plain import plain
 from attrimark.display.sheet import Sheet
+from attrimark.results.model_metrics import banners
 from attrimark.statistics.intervals import CROSSED, FEWEST_SEEDS
 
 from .board_grids import interval
-from .model_alone import banners
 from .two_runs import Change, PlaceCompared, TwoRuns
 
 _VERDICTS = {"better": f"better {BETTER}", "worse": "worse ▾", "tie": "not told apart"}

@@ -11,16 +11,17 @@ from dataclasses import replace
 import numpy as np
 from attrimark_registry.plugin import Metric
 
+from attrimark.results.entries import Entry
 from attrimark.statistics.against_best import against_best
 from attrimark.statistics.confidence_set import confidence_set
 from attrimark.statistics.effect_size import standardised
 from attrimark.statistics.intervals import crossed_interval, simultaneous_level
 from attrimark.statistics.next_seed import holds_on_next_seed
 from attrimark.statistics.simultaneous import Compared, simultaneous
+from attrimark.statistics.verdict import Verdict
 
-from .board import Scale, Score, Verdict
+from .board import Scale, Score
 from .comparison import Comparison
-from .entries import Entry
 from .scale import scaled
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attrimark.display.figures import COLOURS, save, verbatim
-from attrimark.leaderboards.board import Verdict
+from attrimark.statistics.verdict import Verdict
 
 from .multiverse import Multiverse
 from .specification_curve import FACTORS, Curve

@@ -18,10 +18,10 @@ from attrimark_registry.names import nearest
 from attrimark_registry.reading import Reading
 from jaxtyping import Float
 
-from attrimark.leaderboards.entries import Entry, Place, by_place, entries_of, seeds_of
-from attrimark.leaderboards.model_alone import accuracy_of, alone
 from attrimark.matrix import Cell
 from attrimark.nothing import Nothing
+from attrimark.results.entries import Entry, Place, by_place, entries_of, seeds_of
+from attrimark.results.model_metrics import accuracy_of, alone
 from attrimark.results.results import Results
 from attrimark.results.scores import ScoreArray
 

@@ -17,10 +17,10 @@ import numpy as np
 from attrimark_registry.reading import Reading
 from jaxtyping import Float
 
-from attrimark.leaderboards.board import Verdict
 from attrimark.results.scores import foreign
 from attrimark.statistics.intervals import Estimate, crossed_interval, two_sided_p
 from attrimark.statistics.ties import resolved
+from attrimark.statistics.verdict import Verdict
 
 from .choices import Pooling
 

@@ -9,9 +9,9 @@ from typing import Any
 from attrimark.display.grid import Grid
 from attrimark.display.plain import plain
 from attrimark.display.sheet import Sheet
-from attrimark.leaderboards.board import Verdict
-from attrimark.leaderboards.model_alone import banner
+from attrimark.results.model_metrics import banner
 from attrimark.statistics.intervals import CROSSED
+from attrimark.statistics.verdict import Verdict
 
 from .multiverse import Multiverse
 from .specification_curve import FACTORS, Curve, Finding

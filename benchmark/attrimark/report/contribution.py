@@ -9,7 +9,7 @@ from attrimark.contribution.contributions import contributions
 from attrimark.contribution.detection import Detection
 from attrimark.contribution.tables import tables
 from attrimark.display.characters import printable
-from attrimark.stability.tables import interval
+from attrimark.display.estimates import interval
 
 from .report import Report
 from .section import Drawing, Section

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 
 from attrimark.display.characters import count, printable
 from attrimark.stability.figures import Picture, pictures
-from attrimark.stability.prediction import Verdict
 from attrimark.stability.stability import Stability, stabilities
 from attrimark.stability.tables import sentences, tables, weak
+from attrimark.statistics.verdict import PredictionResult
 
 from .report import Report
 from .section import Drawing, Section
 
-CAME_TRUE: Mapping[Verdict, str] = {
+CAME_TRUE: Mapping[PredictionResult, str] = {
     "holds": "came true",
     "does not hold": "did not come true",
     "cannot be told": "cannot be told",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from attrimark.display.characters import printable
 from attrimark.display.figures import bars
-from attrimark.leaderboards.model_alone import banners
+from attrimark.results.model_metrics import banners
 from attrimark.strategies.comparison import Findings, findings
 from attrimark.strategies.figures import heat_map
 from attrimark.strategies.tables import PLURAL, came_true, tables

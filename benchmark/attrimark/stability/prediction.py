@@ -8,9 +8,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from attrimark.statistics.intervals import Estimate
+from attrimark.statistics.verdict import PredictionResult
 
 Expectation = Literal["lower", "higher", "same", "not lower", "not higher"]
-Verdict = Literal["holds", "does not hold", "cannot be told"]
 
 
 class Prediction(BaseModel):
@@ -38,7 +38,7 @@ class Prediction(BaseModel):
     method: str | None = None
     margin: float = Field(1.25, gt=1)
 
-    def verdict(self, ratio: Estimate) -> Verdict:
+    def verdict(self, ratio: Estimate) -> PredictionResult:
         """What a ratio's interval says of the claim."""
         low, high, margin = ratio.low, ratio.high, self.margin
         if np.isnan(low) or np.isnan(high):

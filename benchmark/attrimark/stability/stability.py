@@ -17,11 +17,12 @@ from attrimark.nothing import Nothing
 from attrimark.results.results import Results
 from attrimark.results.scores import scores, scores_of_network
 from attrimark.statistics.intervals import Estimate
+from attrimark.statistics.verdict import PredictionResult
 
 from .decomposition import Decomposition, answer, decompose
 from .equivalence import Equivalence, Selection, equivalent, judges
 from .population import Population, populations
-from .prediction import Prediction, Verdict
+from .prediction import Prediction
 from .variation import by_text, over_texts, ratio
 
 
@@ -87,7 +88,7 @@ class Foretold:
     method: str
     metric: str
     ratio: Estimate
-    verdict: Verdict
+    verdict: PredictionResult
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from attrimark.display.estimates import interval, number
 from attrimark.display.grid import Grid
 from attrimark.display.plain import plain
 from attrimark.display.sheet import Sheet
-from attrimark.leaderboards.model_alone import accuracy_of, banners
+from attrimark.results.model_metrics import accuracy_of, banners
 from attrimark.statistics.intervals import Estimate
 
 from .stability import Foretold, Models, Spread, Stability, Variation
-
-LARGE = 1e5  # from here on a number is told by its power of ten
 
 
 def sheet_of(stability: Stability) -> Sheet:
@@ -123,20 +122,3 @@ def _spread(spread: Spread | None) -> str:
     # what does not depend on the seed (a number of bits) has no spread to tell
     spreads = not math.isnan(spread.sd) and spread.sd > 0
     return f"{number(spread.mean)} ± {number(spread.sd)}" if spreads else number(spread.mean)
-
-
-def interval(estimate: Estimate) -> str:
-    if math.isnan(estimate.low):
-        return number(estimate.mean)
-    return f"{number(estimate.mean)} [{number(estimate.low)}, {number(estimate.high)}]"
-
-
-def number(value: float) -> str:
-    """Three digits that count."""
-    if math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if abs(value) >= LARGE:
-        return f"{value:.3e}"
-    return f"{value:.3f}" if 0.1 <= abs(value) < 1000 else f"{value:.3g}"

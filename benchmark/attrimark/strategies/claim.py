@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from attrimark.stability.prediction import Verdict
+from attrimark.statistics.verdict import PredictionResult
 
 Expectation = Literal["lower", "higher", "different", "rising", "falling"]
 
@@ -52,7 +52,7 @@ class Claim(BaseModel):
     def of_trend(self) -> bool:
         return self.expect in ("rising", "falling")
 
-    def verdict(self, difference: float, p: float | None) -> Verdict:
+    def verdict(self, difference: float, p: float | None) -> PredictionResult:
         """What a difference (level − than) and its p by Holm say; no p is no claim."""
         if p is None or p > ERROR:
             return "cannot be told"
@@ -60,7 +60,7 @@ class Claim(BaseModel):
             return "holds"
         return "holds" if (difference < 0) == (self.expect == "lower") else "does not hold"
 
-    def verdict_on_slope(self, interval: tuple[float, float] | None, p: float | None) -> Verdict:
+    def verdict_on_slope(self, interval: tuple[float, float] | None, p: float | None) -> PredictionResult:
         """What the interval of a slope and its p by Holm say; none is no claim."""
         if interval is None or p is None or p > ERROR or interval[0] <= 0 <= interval[1]:
             return "cannot be told"

@@ -13,16 +13,16 @@ import numpy as np
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.shares import shares
 
-from attrimark.leaderboards.model_alone import accuracy_of, is_accuracy, weak
 from attrimark.matrix import Cell, Variant, of_components
 from attrimark.nothing import Nothing
+from attrimark.results.model_metrics import accuracy_of, is_accuracy, weak
 from attrimark.results.results import Results
-from attrimark.stability.prediction import Verdict
 from attrimark.statistics.analysis_of_covariance import AdjustedTest, compare_adjusted
 from attrimark.statistics.holm import holm
 from attrimark.statistics.intervals import FEWEST_SEEDS, Estimate, crossed_interval
 from attrimark.statistics.item_tests import ItemTests, compare_items
 from attrimark.statistics.network_permutation import Means, NetworkTest, compare_networks
+from attrimark.statistics.verdict import PredictionResult
 
 from .claim import Claim
 from .distribution_distance import Distances, compare_distances, jensen_shannon
@@ -103,7 +103,7 @@ class Judged:
     low: float
     high: float
     p: float | None
-    verdict: Verdict
+    verdict: PredictionResult
     reason: str | None = None
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from attrimark.display.estimates import interval, number
 from attrimark.display.grid import Grid
 from attrimark.display.plain import plain
 from attrimark.display.sheet import Sheet
-from attrimark.leaderboards.model_alone import banners
-from attrimark.stability.tables import interval, number
+from attrimark.results.model_metrics import banners
 from attrimark.statistics.analysis_of_covariance import APART, AdjustedContrast, AdjustedTest
 from attrimark.statistics.intervals import FEWEST_SEEDS
 from attrimark.statistics.item_tests import THESE_ONLY

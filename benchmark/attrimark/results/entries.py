@@ -6,19 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 from attrimark_registry.attribution import Cost, Record
 from attrimark_registry.errors import AttrimarkError
 
-from attrimark.results.packed import rows_of
-from attrimark.results.scores import ScoreArray, home_of, is_control, scores, texts_of
-
-from .board import RowStatus, Spend
+from .packed import rows_of
+from .scores import ScoreArray, home_of, is_control, scores, texts_of
 
 _WITHIN = ("seed", "method", "operator", "replicate")  # specs that vary within a board
 _NAMED = ("dataset", "model", "chain")
 _OF_EXPLANATIONS = ("pooling", "each token")  # a record of the model alone has those of whichever suite made it first
+
+
+RowStatus = Literal["ok", "unsupported", "failed", "missing"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,23 @@ def variant_name(model: str, chain: str, setting: Mapping[str, Any], others: Seq
     """A variant's name within its dataset, with the settings that are not the same in all."""
     varies = [name for name, value in setting.items() if any(other.get(name) != value for other in others)]
     return " · ".join((model, chain, *(f"{name} {setting[name]}" for name in varies if setting[name] is not None)))
+
+
+@dataclass(frozen=True)
+class Spend:
+    """Mean own cost of one explanation; the peak is of the longest text, and None where no record tells it."""
+
+    seconds: float
+    forwards: float
+    backwards: float
+    tokens: float
+    gflops: float
+    peak_megabytes: float | None
+
+    @property
+    def passes(self) -> float:
+        """Through the network, one way and the other."""
+        return self.forwards + self.backwards
 
 
 @dataclass(frozen=True, eq=False)

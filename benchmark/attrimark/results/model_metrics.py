@@ -8,7 +8,7 @@ import numpy as np
 from attrimark_registry.attribution import Record
 from attrimark_registry.plugin import Metric
 
-from attrimark.results.scores import scores_of_network
+from .scores import scores_of_network
 
 WEAK = 0.85  # explanations of a model that is right less often say little about its task
 

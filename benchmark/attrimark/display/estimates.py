@@ -1,0 +1,26 @@
+"""Numbers of any size with their intervals, as tables over networks show them."""
+
+from __future__ import annotations
+
+import math
+
+from attrimark.statistics.intervals import Estimate
+
+LARGE = 1e5  # from here on a number is shown with its power of ten
+
+
+def interval(estimate: Estimate) -> str:
+    if math.isnan(estimate.low):
+        return number(estimate.mean)
+    return f"{number(estimate.mean)} [{number(estimate.low)}, {number(estimate.high)}]"
+
+
+def number(value: float) -> str:
+    """Three digits that count."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if abs(value) >= LARGE:
+        return f"{value:.3e}"
+    return f"{value:.3f}" if 0.1 <= abs(value) < 1000 else f"{value:.3g}"
