@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import machine
 import numpy as np
 import torch
-from attrimark.machine import cores
+from attrimark.run.machine import cores
 from attrimark_plugins.datasets.rated_snippets import RatedSnippets
 from attrimark_plugins.methods.contributions import read
 from attrimark_plugins.methods.tuco import TuCo

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from attrimark.machine import cores
+from attrimark.run.machine import cores
 
 
 def described(distributions: tuple[str, ...]) -> dict[str, str]:

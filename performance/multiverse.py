@@ -17,13 +17,13 @@ from time import perf_counter
 
 import machine
 import numpy as np
-from attrimark.configuration.suites import read_suite
-from attrimark.matrix import Cell, cells_of
-from attrimark.multiverse.multiverse import multiverses
-from attrimark.multiverse.outputs_file import outputs_path, write_outputs
-from attrimark.multiverse.raw_outputs import RawOutputs
-from attrimark.store import Store
-from attrimark.suite import Suite
+from attrimark.results.store import Store
+from attrimark.studies.multiverse.multiverse import multiverses
+from attrimark.studies.multiverse.outputs_file import outputs_path, write_outputs
+from attrimark.studies.multiverse.raw_outputs import RawOutputs
+from attrimark.suite.matrix import Cell, cells_of
+from attrimark.suite.reading.suites import read_suite
+from attrimark.suite.suite import Suite
 from attrimark_registry import Record, load_catalog
 
 VERSIONS = ("attrimark", "numpy", "scipy")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import machine
 import numpy as np
-from attrimark.evaluator import Question, SubsetEvaluator
+from attrimark.run.evaluator import Question, SubsetEvaluator
 from attrimark_plugins.datasets.rated_snippets import RatedSnippets
 from attrimark_plugins.methods.kernel_shap import KernelShap
 from attrimark_plugins.methods.leverage_shap import LeverageShap

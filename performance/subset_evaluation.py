@@ -32,8 +32,8 @@ import machine
 import numpy as np
 import peers
 import torch
-from attrimark.evaluator import Answer, Question, SubsetEvaluator
-from attrimark.machine import cores
+from attrimark.run.evaluator import Answer, Question, SubsetEvaluator
+from attrimark.run.machine import cores
 from attrimark_plugins.datasets.rated_snippets import RatedSnippets
 from attrimark_plugins.methods.integrated_gradients import IntegratedGradients
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attrimark.display.sheet_forms import rendered
-from attrimark.leaderboards.across_tables import as_json, sheet_of
-from attrimark.leaderboards.leaderboard import leaderboards
-from attrimark.leaderboards.normalised import normalised
-from attrimark.leaderboards.standings import standings
+from attrimark.document.sheet_forms import rendered
+from attrimark.studies.leaderboard.across_tables import as_json, sheet_of
+from attrimark.studies.leaderboard.leaderboard import leaderboards
+from attrimark.studies.leaderboard.normalised import normalised
+from attrimark.studies.leaderboard.standings import standings
 from attrimark_registry import AttrimarkError
 
 from tests.references.drawn_records import (

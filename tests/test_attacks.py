@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from attrimark.bundle import write_bundle
-from attrimark.configuration.suites import read_suite
-from attrimark.contribution import steering_figures
-from attrimark.contribution.contributions import Contributions
-from attrimark.contribution.detection import classes_of, detect, detections
-from attrimark.contribution.layer_profile import drawn, profiles
-from attrimark.contribution.steering import cross_validated, largest_fall, steerings
-from attrimark.contribution.tables import as_json, sheet_of
-from attrimark.display.sheet_forms import rendered
-from attrimark.matrix import cells_of
+from attrimark.document.sheet_forms import rendered
 from attrimark.report.contribution import answer
+from attrimark.results.bundle import write_bundle
+from attrimark.results.store import Store
 from attrimark.statistics.roc import auc, best_trivial, draws_of_texts, estimate, like_lengths, true_positive_rate
-from attrimark.store import Store
-from attrimark.suite import Matrix, Suite
+from attrimark.studies.tuco import steering_figures
+from attrimark.studies.tuco.contributions import Contributions
+from attrimark.studies.tuco.detection import classes_of, detect, detections
+from attrimark.studies.tuco.layer_profile import drawn, profiles
+from attrimark.studies.tuco.steering import cross_validated, largest_fall, steerings
+from attrimark.studies.tuco.tables import as_json, sheet_of
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.suites import read_suite
+from attrimark.suite.suite import Matrix, Suite
 from attrimark_plugins.datasets.prompt_pairs import PromptPairs
 from attrimark_plugins.datasets.prompt_transformations import many_shot, translated, with_prefix, with_suffix
 from attrimark_plugins.datasets.task_or_not import TaskOrNot

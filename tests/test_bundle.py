@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attrimark.bundle import read_bundle, write_bundle
+from attrimark.results.bundle import read_bundle, write_bundle
 from attrimark_registry import Attribution, AttrimarkError, Cost, Example, Feature, Span, Target
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -124,7 +124,7 @@ WRITE_WITHOUT_ROOM = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from attrimark.bundle import write_bundle
+from attrimark.results.bundle import write_bundle
 from attrimark_registry import AttrimarkError, Attribution, Example, Feature, Target
 
 features = tuple(Feature("word", 0, 0, 4) for _ in range(10_000))

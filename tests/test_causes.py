@@ -6,10 +6,10 @@ from importlib.metadata import version
 import pytest
 import torch
 from attrimark import evaluate
-from attrimark.attribute import InvalidScores
-from attrimark.outcome import attempt
-from attrimark.sources import sources
-from attrimark.store import Store
+from attrimark.results.store import Store
+from attrimark.run.attribute import InvalidScores
+from attrimark.run.run_cell import attempt
+from attrimark.run.sources import sources
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.models.tiny import TinyEncoder
 from attrimark_registry import AttrimarkError, Unsupported

@@ -5,9 +5,9 @@ import re
 
 import numpy as np
 import pytest
-from attrimark.attribute import attribute
-from attrimark.bundle import read_bundle, write_bundle
-from attrimark.prepare import prepare
+from attrimark.results.bundle import read_bundle, write_bundle
+from attrimark.run.attribute import attribute
+from attrimark.run.prepare import prepare
 from attrimark_plugins.datasets.code_compliance import CodeCompliance, example_of, restatements
 from attrimark_plugins.datasets.regulation_vocabulary import BASIC, FAMILIES
 from attrimark_plugins.datasets.regulations import Requirement, clause_of, first

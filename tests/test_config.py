@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
-from attrimark.configuration.suites import ConfigError, Suite, read_suite, read_suites
-from attrimark.replication import Replication
-from attrimark.stability.equivalence import Equivalence
-from attrimark.stability.prediction import Prediction
+from attrimark.studies.stability.equivalence import Equivalence
+from attrimark.studies.stability.prediction import Prediction
+from attrimark.suite.reading.suites import ConfigError, Suite, read_suite, read_suites
+from attrimark.suite.replication import Replication
 from attrimark_registry import (
     Dataset,
     Metric,

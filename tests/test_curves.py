@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from attrimark.display.curves import curves, drawn, write_curves
-from attrimark.matrix import cells_of
 from attrimark.results.results import Results
-from attrimark.store import Store
-from attrimark.suite import Matrix, Suite
+from attrimark.results.store import Store
+from attrimark.studies.rationale_curves.curves import curves, drawn, write_curves
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.suite import Matrix, Suite
 from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.random import Random

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attrimark.stability.decomposition import ONE_REPLICATE, PARTS, SOURCES, answer, decompose
 from attrimark.statistics.bootstrap import FEW_SEEDS, SEEDS_ONLY
 from attrimark.statistics.intervals import CROSSED
+from attrimark.studies.stability.decomposition import ONE_REPLICATE, PARTS, SOURCES, answer, decompose
 
 from tests.references.tiers import tiered
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from attrimark.matrix import Cell, Variant
-from attrimark.outcome import run_cell
-from attrimark.prepare import prepare
-from attrimark.variants import Variants
+from attrimark.run.prepare import prepare
+from attrimark.run.run_cell import run_cell
+from attrimark.run.variants import Variants
+from attrimark.suite.matrix import Cell, Variant
 from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder, TinyWriter

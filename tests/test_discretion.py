@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from attrimark.cli import main
-from attrimark.configuration.suites import read_suite
-from attrimark.discretion import WITHHELD, everything, only_known, telling_of
-from attrimark.leaderboards.forms import FORMS
-from attrimark.matrix import cells_of
-from attrimark.store import Store
+from attrimark.results.redaction import WITHHELD, everything, only_known, telling_of
+from attrimark.results.store import Store
+from attrimark.studies.leaderboard.forms import FORMS
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry import Measure, Record
 from attrimark_registry.catalog import load_catalog
 from click.testing import CliRunner

@@ -7,7 +7,7 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 from attrimark.statistics.item_tests import compare_items, rank_biserial, sign_flip
-from attrimark.strategies.distribution_distance import compare_distances, excess, jensen_shannon
+from attrimark.studies.comparisons.distribution_distance import compare_distances, excess, jensen_shannon
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

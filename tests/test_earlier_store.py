@@ -11,11 +11,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from attrimark.configuration.suites import read_suite
-from attrimark.job import from_json, to_json
-from attrimark.matrix import cells_of
-from attrimark.run import pending, take_over
-from attrimark.store import Store
+from attrimark.results.store import Store
+from attrimark.run.job import from_json, to_json
+from attrimark.run.scheduler import pending, take_over
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.suites import read_suite
 from attrimark_plugins.models.llama_tiny import LlamaTiny
 from attrimark_registry.attribution import Record
 from attrimark_registry.catalog import load_catalog
@@ -77,7 +77,7 @@ def test_metrics_that_removed_features_wrongly_are_computed_anew_from_explanatio
 
 
 def test_it_is_said_how_many_cells_are_computed_anew_and_why(here, caplog):
-    with Store(here / "store") as store, caplog.at_level(logging.WARNING, "attrimark.run"):
+    with Store(here / "store") as store, caplog.at_level(logging.WARNING, "attrimark.run.scheduler"):
         cells_and_jobs(here, "classifiers", store)
     assert (
         "5 stored cells are computed anew: an earlier version had their numbers wrong (sigmoid head 2)" in caplog.text
@@ -107,8 +107,8 @@ def test_results_from_weights_that_were_made_here_are_taken_over(here, monkeypat
 
 
 def test_weights_that_were_made_otherwise_are_not_mixed_with_stored_results(here, tmp_path):
-    from attrimark.variants import Variants
-    from attrimark.worker import run_job
+    from attrimark.run.variants import Variants
+    from attrimark.run.worker import run_job
 
     with Store(tmp_path / "other") as store:
         cells, (job,) = cells_and_jobs(here, "made", store)

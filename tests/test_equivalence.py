@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from attrimark.stability.equivalence import Equivalence, Selection, equivalent, most_accurate, z
+from attrimark.studies.stability.equivalence import Equivalence, Selection, equivalent, most_accurate, z
 from scipy.stats import norm
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from attrimark.attribute import attribute
-from attrimark.evaluator import Question, SubsetEvaluator
-from attrimark.meter import counted
-from attrimark.prepare import prepare
+from attrimark.run.attribute import attribute
+from attrimark.run.evaluator import Question, SubsetEvaluator
+from attrimark.run.meter import counted
+from attrimark.run.prepare import prepare
 from attrimark_plugins.methods.gradient import Gradient
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.shapley_exact import ShapleyExact

@@ -4,8 +4,8 @@ import attrimark
 import numpy as np
 import pytest
 import torch
-from attrimark.attribute import attribute
-from attrimark.prepare import prepare
+from attrimark.run.attribute import attribute
+from attrimark.run.prepare import prepare
 from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.methods.gradient import Gradient
 from attrimark_plugins.methods.input_x_gradient import InputXGradient

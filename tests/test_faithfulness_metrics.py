@@ -4,8 +4,8 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from attrimark.measure import measure
-from attrimark.prepare import prepare
+from attrimark.run.measure import measure
+from attrimark.run.prepare import prepare
 from attrimark_plugins.metrics.aopc import AopcComprehensiveness, AopcSufficiency
 from attrimark_plugins.metrics.comprehensiveness import Comprehensiveness
 from attrimark_plugins.metrics.comprehensiveness_curve import ComprehensivenessCurve

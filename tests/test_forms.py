@@ -8,14 +8,14 @@ import re
 from typing import get_args
 
 import pytest
-from attrimark.display.grid import Grid
-from attrimark.display.latex import LETTERS, latex
-from attrimark.display.sheet import Sheet
-from attrimark.display.sheet_forms import Form, as_html
-from attrimark.display.sheet_forms import rendered as written
-from attrimark.leaderboards.board import Leaderboard
-from attrimark.leaderboards.forms import FORMS, rendered
-from attrimark.leaderboards.tidy import FIELDS, as_csv
+from attrimark.document.grid import Grid
+from attrimark.document.latex import LETTERS, latex
+from attrimark.document.sheet import Sheet
+from attrimark.document.sheet_forms import Form, as_html
+from attrimark.document.sheet_forms import rendered as written
+from attrimark.studies.leaderboard.board import Leaderboard
+from attrimark.studies.leaderboard.forms import FORMS, rendered
+from attrimark.studies.leaderboard.tidy import FIELDS, as_csv
 from hypothesis import given
 from hypothesis import strategies as st
 

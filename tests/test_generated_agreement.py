@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from attrimark.attribute import attribute
-from attrimark.decoding import TOKENS
-from attrimark.evaluator import Question, SubsetEvaluator
-from attrimark.measure import measure
-from attrimark.prepare import prepare
+from attrimark.run.attribute import attribute
+from attrimark.run.decoding import TOKENS
+from attrimark.run.evaluator import Question, SubsetEvaluator
+from attrimark.run.measure import measure
+from attrimark.run.prepare import prepare
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.metrics.generated_agreement import GeneratedAgreement
 from attrimark_plugins.metrics.rationale_parse_rate import RationaleParseRate

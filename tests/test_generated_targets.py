@@ -9,24 +9,24 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from attrimark.attribute import attribute
-from attrimark.bundle import read_bundle, write_bundle
 from attrimark.cli import main
-from attrimark.configuration.suites import read_suite
-from attrimark.display.figures import save
-from attrimark.display.heat_map import heat_map
-from attrimark.display.token_table import as_token_table
-from attrimark.display.word_figures import write_word_figures
-from attrimark.evaluator import SubsetEvaluator
-from attrimark.job import Job, Task, from_json, to_json
-from attrimark.matrix import cells_of
-from attrimark.measure import measure
-from attrimark.meter import counted
-from attrimark.prepare import prepare
+from attrimark.document.figures import save
+from attrimark.document.heat_map import heat_map
+from attrimark.document.token_table import as_token_table
+from attrimark.results.bundle import read_bundle, write_bundle
 from attrimark.results.results import Results
-from attrimark.run import run
-from attrimark.slots import Slot
-from attrimark.store import Store
+from attrimark.results.store import Store
+from attrimark.run.attribute import attribute
+from attrimark.run.evaluator import SubsetEvaluator
+from attrimark.run.job import Job, Task, from_json, to_json
+from attrimark.run.local import Slot
+from attrimark.run.measure import measure
+from attrimark.run.meter import counted
+from attrimark.run.prepare import prepare
+from attrimark.run.scheduler import run
+from attrimark.studies.words.word_figures import write_word_figures
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.suites import read_suite
 from attrimark_plugins.methods.gradient import Gradient
 from attrimark_plugins.methods.input_x_gradient import InputXGradient
 from attrimark_plugins.methods.integrated_gradients import IntegratedGradients

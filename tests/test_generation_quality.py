@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from attrimark.attribute import attribute
-from attrimark.prepare import prepare
+from attrimark.run.attribute import attribute
+from attrimark.run.prepare import prepare
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.metrics import written_texts
 from attrimark_plugins.metrics.codebertscore import CodeBertScore, greedy_matching, harmonic_mean

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 from attrimark.cli import main
-from attrimark.matrix import _loaded
+from attrimark.suite.matrix import _loaded
 from click.testing import CliRunner
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -103,9 +103,9 @@ def test_each_record_and_each_bundle_is_read_once(folder, words, monkeypatch):
 
         monkeypatch.setattr(f"{module}.{name}", verb)
 
-    counted("attrimark.store", "_record", lambda row, *_: f"record {row[1]}")
+    counted("attrimark.results.store", "_record", lambda row, *_: f"record {row[1]}")
     counted("attrimark.results.results", "read_bundle", str)
-    counted("attrimark.multiverse.multiverse", "read_outputs", str)
+    counted("attrimark.studies.multiverse.multiverse", "read_outputs", str)
     assert CliRunner().invoke(main, [*words.split(), "--store", "store"]).exit_code == 0
     assert any(key.startswith("record") for key in read)
     assert not [key for key, times in read.items() if times > 1]

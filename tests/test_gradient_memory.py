@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from attrimark.meter import Passes, counted
+from attrimark.run.meter import Passes, counted
 from attrimark_plugins.methods import integrated_gradients, value_gradient
 from attrimark_plugins.methods.checkpointing import checkpointed
 from attrimark_plugins.methods.gradient import Gradient

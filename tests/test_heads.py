@@ -7,9 +7,9 @@ import json
 import attrimark
 import pytest
 import torch
-from attrimark.attribute import attribute
 from attrimark.cli import main
-from attrimark.prepare import prepare
+from attrimark.run.attribute import attribute
+from attrimark.run.prepare import prepare
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.models.hub import HubClassifier
 from attrimark_plugins.strategies.frozen import Frozen

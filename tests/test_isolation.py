@@ -1,10 +1,10 @@
 """With `isolate` every method does all of its own work, so that its seconds are its own."""
 
 import pytest
-from attrimark.configuration.suites import read_suite
-from attrimark.matrix import cells_of
-from attrimark.outcome import run_cell
-from attrimark.prepare import prepare
+from attrimark.run.prepare import prepare
+from attrimark.run.run_cell import run_cell
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry.catalog import load_catalog
 
 SUITE = """

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attrimark.display import sheet_forms
-from attrimark.leaderboards.board_grids import banner as banner_of
-from attrimark.leaderboards.board_grids import heading
-from attrimark.leaderboards.forms import rendered
-from attrimark.leaderboards.leaderboard import leaderboards
-from attrimark.leaderboards.tables import as_json, sheet_of
-from attrimark.nothing import Nothing
+from attrimark.document import sheet_forms
+from attrimark.results.nothing import Nothing
 from attrimark.statistics.intervals import NO_INTERVAL, TEXTS_ONLY
+from attrimark.studies.leaderboard.board_grids import banner as banner_of
+from attrimark.studies.leaderboard.board_grids import heading
+from attrimark.studies.leaderboard.forms import rendered
+from attrimark.studies.leaderboard.leaderboard import leaderboards
+from attrimark.studies.leaderboard.tables import as_json, sheet_of
 from attrimark_registry import AttrimarkError
 
 from tests.references.drawn_records import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from attrimark.configuration.locate import KeyPath, Place, locate, nearest_place, spell
+from attrimark.suite.reading.locate import KeyPath, Place, locate, nearest_place, spell
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from attrimark.configuration.suites import read_suite
-from attrimark.matrix import cells_of
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry.catalog import load_catalog
 from attrimark_registry.errors import AttrimarkError
 

@@ -13,31 +13,31 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from attrimark.attribute import attribute
-from attrimark.bundle import read_bundle, write_bundle
 from attrimark.cli import main
-from attrimark.configuration.document import ConfigError
-from attrimark.configuration.suites import read_suite
-from attrimark.display.sheet_forms import rendered
-from attrimark.evaluator import SubsetEvaluator
-from attrimark.job import Job, Task, from_json, to_json
-from attrimark.matrix import cells_of, splits_of
-from attrimark.measure import measure
-from attrimark.multiverse.choices import Choices
-from attrimark.multiverse.figures import write_multiverse_figures
-from attrimark.multiverse.multiverse import multiverses
-from attrimark.multiverse.outputs_file import outputs_path, read_outputs, write_outputs
-from attrimark.multiverse.raw_outputs import RawOutputs, raw_outputs
-from attrimark.multiverse.specification_curve import AWAY, Analysis, Contestant, Levels, curve
-from attrimark.multiverse.tables import as_json, says, sheet_of
-from attrimark.prepare import prepare
+from attrimark.document.sheet_forms import rendered
+from attrimark.results.bundle import read_bundle, write_bundle
 from attrimark.results.results import Results
-from attrimark.run import pending, run
-from attrimark.slots import Slot, Worker
+from attrimark.results.store import Store
+from attrimark.run.attribute import attribute
+from attrimark.run.evaluator import SubsetEvaluator
+from attrimark.run.job import Job, Task, from_json, to_json
+from attrimark.run.local import Slot, Worker
+from attrimark.run.measure import measure
+from attrimark.run.prepare import prepare
+from attrimark.run.scheduler import pending, run
+from attrimark.run.variants import Variants
+from attrimark.run.worker import run_job
 from attrimark.statistics.intervals import crossed_interval
-from attrimark.store import Store
-from attrimark.variants import Variants
-from attrimark.worker import run_job
+from attrimark.studies.multiverse.choices import Choices
+from attrimark.studies.multiverse.figures import write_multiverse_figures
+from attrimark.studies.multiverse.multiverse import multiverses
+from attrimark.studies.multiverse.outputs_file import outputs_path, read_outputs, write_outputs
+from attrimark.studies.multiverse.raw_outputs import RawOutputs, raw_outputs
+from attrimark.studies.multiverse.specification_curve import AWAY, Analysis, Contestant, Levels, curve
+from attrimark.studies.multiverse.tables import as_json, says, sheet_of
+from attrimark.suite.matrix import cells_of, splits_of
+from attrimark.suite.reading.document import ConfigError
+from attrimark.suite.reading.suites import read_suite
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.metrics.sufficiency import Sufficiency
 from attrimark_plugins.models.tiny import TinyEncoder, TinyWriter
@@ -98,7 +98,7 @@ class Here(Worker):
 
 
 def computed(suite, store: Store) -> dict:
-    with patch("attrimark.run.Worker", Here):
+    with patch("attrimark.run.scheduler.Worker", Here):
         return dict(run(suite, store, [Slot(0, "cpu", 1)], load_catalog().manager))
 
 
@@ -241,7 +241,7 @@ def test_choices_travel_to_workers(ran):
 def test_a_finished_run_with_outputs_has_nothing_left_to_do(ran, monkeypatch):
     suite, store, _ = ran
     assert pending(cells_of(suite), store) == []
-    monkeypatch.setattr("attrimark.run.Worker", None)
+    monkeypatch.setattr("attrimark.run.scheduler.Worker", None)
     assert run(suite, store, [Slot(0, "cpu", 1)], load_catalog().manager) == {"ok": CELLS}
 
 
@@ -425,7 +425,7 @@ def test_nothing_goes_through_a_network(ran, monkeypatch):
 
     monkeypatch.setattr(TinyEncoder, "load", never)
     monkeypatch.setattr(SubsetEvaluator, "__init__", never)
-    monkeypatch.setattr("attrimark.run.Worker", never)
+    monkeypatch.setattr("attrimark.run.scheduler.Worker", never)
     (multiverse,) = multiverses(Results(*ran[:2]))
     assert multiverse.levels.analyses == OF_A_CLASS * len(multiverse.levels.classes)
     assert len(as_json(multiverse)["curves"][0]["analyses"]) == multiverse.levels.analyses

@@ -6,9 +6,9 @@ import json
 import re
 
 import pytest
-from attrimark.leaderboards.forms import rendered
-from attrimark.leaderboards.narrowed import narrowed
-from attrimark.leaderboards.standings import standings
+from attrimark.studies.leaderboard.forms import rendered
+from attrimark.studies.leaderboard.narrowed import narrowed
+from attrimark.studies.leaderboard.standings import standings
 
 from tests.references.drawn_records import AGREEMENT, LOST, accuracy, board_of, cells, ended, flat, joined
 

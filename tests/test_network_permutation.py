@@ -10,7 +10,7 @@ import pytest
 from attrimark.statistics.holm import holm
 from attrimark.statistics.network_permutation import compare_networks
 from attrimark.statistics.relabelings import MOST, relabelings
-from attrimark.strategies.claim import Claim
+from attrimark.studies.comparisons.claim import Claim
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest, ttest_ind, ttest_rel

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from attrimark.display.figures import save
-from attrimark.leaderboards.pareto import costs, front, pareto, unit_of_cost
+from attrimark.document.figures import save
+from attrimark.studies.leaderboard.pareto import costs, front, pareto, unit_of_cost
 from attrimark_registry import AttrimarkError, Cost
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -2,12 +2,12 @@
 
 from contextlib import contextmanager
 
-import attrimark.attribute
+import attrimark.run.attribute
 import pytest
 import torch
-from attrimark.attribute import attribute
-from attrimark.peak import peak_of_memory
-from attrimark.prepare import prepare
+from attrimark.run.attribute import attribute
+from attrimark.run.peak import peak_of_memory
+from attrimark.run.prepare import prepare
 from attrimark_plugins.methods.gradient import Gradient
 from attrimark_plugins.methods.integrated_gradients import IntegratedGradients
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
@@ -96,8 +96,8 @@ def test_the_time_that_counting_takes_is_no_explanations_time(source, method, sl
             yield peak
             counting.clear()
 
-    monkeypatch.setattr(attrimark.attribute, "peak_of_memory", slow)
-    monkeypatch.setattr(attrimark.attribute.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(attrimark.run.attribute, "peak_of_memory", slow)
+    monkeypatch.setattr(attrimark.run.attribute.time, "perf_counter", lambda: clock[0])
 
     def takes_time(*given):
         clock[0] += 1 + (lag if counting else 0)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from attrimark.evaluator import Question, SubsetEvaluator
+from attrimark.run.evaluator import Question, SubsetEvaluator
 from attrimark_plugins.datasets.rated_snippets import RatedSnippets
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.shapley_antithetic import ShapleyAntithetic

@@ -12,16 +12,16 @@ from xml.etree import ElementTree
 import click
 import pytest
 from attrimark.cli import main
-from attrimark.configuration.suites import read_suite
-from attrimark.discretion import WITHHELD
-from attrimark.machine import cores
-from attrimark.matrix import by_variant, cells_of
-from attrimark.outcome import run_cell
-from attrimark.prepare import prepare
-from attrimark.regression.recorded import read_recorded
-from attrimark.regression.recording import names_of, narrowed, taken
-from attrimark.regression.regression import Finding, compare, exit_code
-from attrimark.variants import Variants
+from attrimark.results.redaction import WITHHELD
+from attrimark.run.machine import cores
+from attrimark.run.prepare import prepare
+from attrimark.run.run_cell import run_cell
+from attrimark.run.variants import Variants
+from attrimark.studies.regression.recorded import read_recorded
+from attrimark.studies.regression.recording import names_of, narrowed, taken
+from attrimark.studies.regression.regression import Finding, compare, exit_code
+from attrimark.suite.matrix import by_variant, cells_of
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry.catalog import load_catalog
 
 from tests.references.strangers import CANARY, PLUGINS, changed, distribution, films

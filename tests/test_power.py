@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attrimark.cli import main
-from attrimark.configuration.suites import read_suite
-from attrimark.matrix import cells_of
-from attrimark.outcome import Attempt, unfinished
-from attrimark.regression.power import ASSUMED, needed, power_of
-from attrimark.regression.quality_change import FEWEST_TEXTS, detectable, texts_needed
-from attrimark.regression.recording import names_of, taken
-from attrimark.store import Store
+from attrimark.results.store import Store
+from attrimark.run.run_cell import Attempt, unfinished
+from attrimark.studies.regression.power import ASSUMED, needed, power_of
+from attrimark.studies.regression.quality_change import FEWEST_TEXTS, detectable, texts_needed
+from attrimark.studies.regression.recording import names_of, taken
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry import Cost, Measure, Record
 from attrimark_registry.catalog import load_catalog
 from click.testing import CliRunner

@@ -8,7 +8,7 @@ from typing import Any
 
 import pluggy
 import pytest
-from attrimark.progress import Bars, Lines, Progress, Silence, display_for
+from attrimark.run.progress import Bars, Lines, Progress, Silence, display_for
 from attrimark_registry import hookspecs
 from attrimark_registry.attribution import Record
 from rich.console import Console
@@ -56,7 +56,7 @@ def test_lines_are_few_and_the_last_cell_has_one() -> None:
 
 def test_bars_show_the_variants_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter((0.0, 5.0, 65.0))  # made, started, ended
-    monkeypatch.setattr("attrimark.progress.time", SimpleNamespace(monotonic=lambda: next(now)))
+    monkeypatch.setattr("attrimark.run.progress.time", SimpleNamespace(monotonic=lambda: next(now)))
     bars = Bars(terminal())
     bars.started("quick", cells=3, pending=3)
     bars.advanced(VARIANT, "texts", 10, 20)

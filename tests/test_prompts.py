@@ -6,9 +6,9 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from attrimark.attribute import attribute
-from attrimark.measure import measure_model
-from attrimark.prepare import prepare
+from attrimark.run.attribute import attribute
+from attrimark.run.measure import measure_model
+from attrimark.run.prepare import prepare
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.metrics.accuracy import Accuracy
 from attrimark_plugins.metrics.average_precision import AveragePrecision

@@ -6,7 +6,7 @@ import attrimark
 import numpy as np
 import pandas as pd
 import pytest
-from attrimark.given_texts import examples_of
+from attrimark.api.given_texts import examples_of
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_registry import AttrimarkError, Example
 from attrimark_registry.output_names import output_names

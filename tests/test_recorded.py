@@ -8,12 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attrimark.bundle import write_whole
-from attrimark.configuration.suites import read_suite
-from attrimark.discretion import WITHHELD
-from attrimark.matrix import cells_of
-from attrimark.regression.anew import spread_of
-from attrimark.regression.recorded import (
+from attrimark.results.bundle import write_whole
+from attrimark.results.redaction import WITHHELD
+from attrimark.studies.regression.anew import spread_of
+from attrimark.studies.regression.recorded import (
     Explanations,
     Facts,
     Recorded,
@@ -31,7 +29,7 @@ from attrimark.regression.recorded import (
     values_path,
     write_recorded,
 )
-from attrimark.regression.recording import (
+from attrimark.studies.regression.recording import (
     means_by_group,
     names_of,
     narrowed,
@@ -41,7 +39,9 @@ from attrimark.regression.recording import (
     taken,
     troubles,
 )
-from attrimark.regression.regression import compare
+from attrimark.studies.regression.regression import compare
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry import AttrimarkError, Cost, Measure, Record
 from attrimark_registry.catalog import load_catalog
 
@@ -211,7 +211,7 @@ def test_a_failed_write_leaves_both_files_as_they_were(path, monkeypatch):
             raise AttrimarkError("the disk is full")
         write_whole(content, target)
 
-    monkeypatch.setattr("attrimark.regression.recorded.write_whole", full)
+    monkeypatch.setattr("attrimark.studies.regression.recorded.write_whole", full)
     with pytest.raises(AttrimarkError, match="full"):
         write_recorded(recorded({name_of("a", 0): cell(0.1)}), path)
     assert (path.read_bytes(), values_path(path).read_bytes()) == before
@@ -505,6 +505,6 @@ def test_a_metric_that_only_describes_cannot_gate(cells, monkeypatch):
 
 
 def test_at_most_five_metrics_gate(cells, monkeypatch):
-    monkeypatch.setattr("attrimark.regression.recording.MOST_PRIMARY", 1)
+    monkeypatch.setattr("attrimark.studies.regression.recording.MOST_PRIMARY", 1)
     with pytest.raises(AttrimarkError, match="2 metrics would gate"):
         primary_of(cells, ())

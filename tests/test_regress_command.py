@@ -15,14 +15,14 @@ import click
 import pytest
 import yaml
 from attrimark.cli import main
-from attrimark.configuration.suites import read_suite
-from attrimark.discretion import WITHHELD
-from attrimark.matrix import cells_of
-from attrimark.regression.anew import Interrupted, store_at
-from attrimark.regression.recorded import group_of, read_recorded, values_path, write_recorded
-from attrimark.regression.work_trees import in_tree, side
-from attrimark.slots import Slot
-from attrimark.store import Store
+from attrimark.results.redaction import WITHHELD
+from attrimark.results.store import Store
+from attrimark.run.local import Slot
+from attrimark.studies.regression.anew import Interrupted, store_at
+from attrimark.studies.regression.recorded import group_of, read_recorded, values_path, write_recorded
+from attrimark.studies.regression.work_trees import in_tree, side
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry import AttrimarkError
 from attrimark_registry.catalog import load_catalog
 from click.testing import CliRunner
@@ -399,7 +399,7 @@ def test_interrupting_ends_with_2_and_the_command_to_resume(shell, monkeypatch):
     def interrupt(*given, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("attrimark.regression.anew.taken", interrupt)
+    monkeypatch.setattr("attrimark.studies.regression.anew.taken", interrupt)
     monkeypatch.setattr(sys, "argv", ["attrimark", "regress", "ci", *STORED])
     for ended in (shell("regress", "ci", *STORED), record(shell)):
         assert ended.exit_code == 2

@@ -7,15 +7,17 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from attrimark.regression.paired_timing import found, interval_of_median, timed
-from attrimark.regression.quality_change import (
+from attrimark.statistics.holm import holm
+from attrimark.statistics.intervals import crossed_interval
+from attrimark.studies.regression.paired_timing import found, interval_of_median, timed
+from attrimark.studies.regression.quality_change import (
     detectable,
     new_seed_detectable,
     new_seed_p_value,
     p_value,
     texts_needed,
 )
-from attrimark.regression.recorded import (
+from attrimark.studies.regression.recorded import (
     Explanations,
     Facts,
     Recorded,
@@ -25,8 +27,8 @@ from attrimark.regression.recorded import (
     hashed,
     name_of,
 )
-from attrimark.regression.regression import CHECKPOINTS_ONLY, Finding, compare, exit_code
-from attrimark.regression.reports import (
+from attrimark.studies.regression.regression import CHECKPOINTS_ONLY, Finding, compare, exit_code
+from attrimark.studies.regression.reports import (
     Report,
     append_markdown,
     as_json,
@@ -36,8 +38,6 @@ from attrimark.regression.reports import (
     notes_on,
     write_junit,
 )
-from attrimark.statistics.holm import holm
-from attrimark.statistics.intervals import crossed_interval
 from attrimark_registry import AttrimarkError, Example
 from hypothesis import given
 from hypothesis import strategies as st

@@ -4,12 +4,12 @@ import json
 
 import pytest
 from attrimark.cli import main
-from attrimark.configuration.suites import read_suite
 from attrimark.report.contents import sections
 from attrimark.report.replication import replication
 from attrimark.report.report import Report
 from attrimark.results.results import Results
-from attrimark.store import Store
+from attrimark.results.store import Store
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry import load_catalog
 from click.testing import CliRunner
 

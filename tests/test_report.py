@@ -21,25 +21,25 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from attrimark.cli import main
-from attrimark.configuration.suites import read_suite
-from attrimark.display.figures import boxes
-from attrimark.matrix import cells_of
+from attrimark.document.coloured_text import coloured_row
+from attrimark.document.figures import boxes
+from attrimark.document.section import Drawing, Section
 from attrimark.report.answers import answer, warnings
-from attrimark.report.coloured_text import coloured_row
 from attrimark.report.contents import sections
 from attrimark.report.over_seeds import over_seeds
 from attrimark.report.page import marked, page, write_figures
 from attrimark.report.report import Report
 from attrimark.report.reproduce import parts
-from attrimark.report.section import Drawing, Section
 from attrimark.report.suite_text import suite_text
 from attrimark.report.svg import inline_svg
-from attrimark.report.words import words
 from attrimark.results.results import Results
-from attrimark.run import run
-from attrimark.slots import Slot
-from attrimark.stability.population import populations
-from attrimark.store import Store
+from attrimark.results.store import Store
+from attrimark.run.local import Slot
+from attrimark.run.scheduler import run
+from attrimark.studies.stability.population import populations
+from attrimark.studies.words.words import words
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry import Attribution, Example, Feature, Target, load_catalog
 from click.testing import CliRunner
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from attrimark.attribute import attribute
-from attrimark.matrix import variants_of
-from attrimark.prepare import prepare
-from attrimark.suite import Matrix
+from attrimark.run.attribute import attribute
+from attrimark.run.prepare import prepare
+from attrimark.suite.matrix import variants_of
+from attrimark.suite.suite import Matrix
 from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.metrics.accuracy import Accuracy

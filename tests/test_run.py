@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attrimark.bundle import read_bundle
-from attrimark.configuration.suites import read_suite
-from attrimark.matrix import cells_of
-from attrimark.run import pending, run
-from attrimark.slots import Slot
-from attrimark.store import Store
+from attrimark.results.bundle import read_bundle
+from attrimark.results.store import Store
+from attrimark.run.local import Slot
+from attrimark.run.scheduler import pending, run
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry.catalog import load_catalog
 
 SUITE = """
@@ -52,7 +52,7 @@ def test_a_run_finishes_every_cell_and_a_second_one_does_nothing(suite_file, tmp
     cells = cells_of(read_suite(suite_file, "small", load_catalog()))
     assert pending(cells, store) == []
     # a second run starts no worker at all, hence loads no model and computes nothing
-    monkeypatch.setattr("attrimark.run.Worker", None)
+    monkeypatch.setattr("attrimark.run.scheduler.Worker", None)
     assert ran(suite_file, tmp_path / "store")[0] == {"ok": CELLS}
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from attrimark.api.evaluate import wrap
 from attrimark.cli import main
-from attrimark.in_hand import wrap
 from attrimark_plugins.models import content
 from attrimark_plugins.models.hub import HubClassifier, quiet
 from attrimark_plugins.models.hub_causal import HubCausal

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from attrimark.leaderboards.board import ORACLE
 from attrimark.statistics.effect_size import standardised
 from attrimark.statistics.intervals import CROSSED, TEXTS_ONLY, crossed_interval
 from attrimark.statistics.ratio import ratio_of_means
+from attrimark.studies.leaderboard.board import ORACLE
 
 from tests.references.drawn_records import (
     AGREEMENT,

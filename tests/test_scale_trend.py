@@ -6,7 +6,7 @@ from math import factorial
 
 import numpy as np
 import pytest
-from attrimark.strategies.scale_trend import trend
+from attrimark.studies.comparisons.scale_trend import trend
 from scipy.stats import kstest, linregress, spearmanr, ttest_ind
 
 SIZES = {"small": 1e5, "middle": 4e5, "large": 32e5}

@@ -7,11 +7,11 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from attrimark.attribute import attribute
-from attrimark.matrix import cells_of, variants_of
-from attrimark.prepare import prepare
-from attrimark.suite import Matrix, Suite
-from attrimark.variants import Variants
+from attrimark.run.attribute import attribute
+from attrimark.run.prepare import prepare
+from attrimark.run.variants import Variants
+from attrimark.suite.matrix import cells_of, variants_of
+from attrimark.suite.suite import Matrix, Suite
 from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.methods.attention_gradcam import AttentionGradcam
 from attrimark_plugins.methods.attention_rollout import AttentionRollout

@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from attrimark.configuration.suites import read_suite
-from attrimark.contribution.detection import measured
-from attrimark.leaderboards.leaderboard import leaderboards
-from attrimark.leaderboards.two_runs import Run, compare_runs
-from attrimark.matrix import Cell
-from attrimark.multiverse.multiverse import multiverses
-from attrimark.multiverse.outputs_file import outputs_path, write_outputs
-from attrimark.multiverse.raw_outputs import RawOutputs
-from attrimark.regression.recording import names_of, taken
-from attrimark.regression.regression import compare
 from attrimark.results.model_metrics import alone
 from attrimark.results.results import Results
 from attrimark.results.scores import NOTHING_FOREIGN, scores
-from attrimark.stability.stability import _models
-from attrimark.store import Store
-from attrimark.strategies.networks import networks
+from attrimark.results.store import Store
+from attrimark.studies.comparisons.networks import networks
+from attrimark.studies.leaderboard.leaderboard import leaderboards
+from attrimark.studies.multiverse.multiverse import multiverses
+from attrimark.studies.multiverse.outputs_file import outputs_path, write_outputs
+from attrimark.studies.multiverse.raw_outputs import RawOutputs
+from attrimark.studies.regression.recording import names_of, taken
+from attrimark.studies.regression.regression import compare
+from attrimark.studies.stability.stability import _models
+from attrimark.studies.tuco.detection import measured
+from attrimark.studies.two_runs.two_runs import Run, compare_runs
+from attrimark.suite.matrix import Cell
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry import Measure, Record, load_catalog
 
 CATALOG = load_catalog()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from attrimark.attribute import attribute
-from attrimark.prepare import prepare
+from attrimark.run.attribute import attribute
+from attrimark.run.prepare import prepare
 from attrimark_plugins.methods.attention_rollout import AttentionRollout
 from attrimark_plugins.methods.gradient import Gradient
 from attrimark_plugins.methods.input_x_gradient import InputXGradient

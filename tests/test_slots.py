@@ -4,9 +4,9 @@ import os
 
 import pytest
 import torch
-from attrimark.gpus import named
-from attrimark.machine import cores
-from attrimark.slots import Slot, slots_for
+from attrimark.run.gpus import named
+from attrimark.run.local import Slot, slots_for
+from attrimark.run.machine import cores
 from attrimark_registry import AttrimarkError
 from click.testing import CliRunner
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attrimark.cli import main
-from attrimark.configuration.suites import read_suite
-from attrimark.display.sheet_forms import rendered
+from attrimark.document.sheet_forms import rendered
 from attrimark.results.results import Results
-from attrimark.run import run
-from attrimark.slots import Slot
-from attrimark.stability.figures import write_figures
-from attrimark.stability.population import populations
-from attrimark.stability.stability import stabilities
-from attrimark.stability.tables import as_json, sheet_of
-from attrimark.store import Store
+from attrimark.results.store import Store
+from attrimark.run.local import Slot
+from attrimark.run.scheduler import run
+from attrimark.studies.stability.figures import write_figures
+from attrimark.studies.stability.population import populations
+from attrimark.studies.stability.stability import stabilities
+from attrimark.studies.stability.tables import as_json, sheet_of
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry import AttrimarkError, load_catalog
 
 
@@ -187,7 +187,7 @@ def test_an_empty_store_and_a_suite_without_such_metrics_are_told_apart(ran, tmp
 
 
 def test_texts_explained_for_different_labels_are_left_out_with_the_remedy(ran):
-    from attrimark.stability.population import _stacked
+    from attrimark.studies.stability.population import _stacked
     from attrimark_registry import Attribution, Example, Feature, Target
 
     def explained(label):
@@ -204,7 +204,7 @@ def test_texts_explained_for_different_labels_are_left_out_with_the_remedy(ran):
 def test_where_no_text_is_explained_alike_there_is_no_number_and_all_else_stands(ran, monkeypatch, tmp_path):
     suite, store, _ = ran
     told = {"planted-test-0": "explained for different labels"}
-    monkeypatch.setattr("attrimark.stability.population._stacked", lambda by_seed: ((), told))
+    monkeypatch.setattr("attrimark.studies.stability.population._stacked", lambda by_seed: ((), told))
     (stability,) = stabilities(Results(suite, store))
     assert all(np.isnan(each.mean) for variation in stability.variations for each in variation.values.values())
     assert "explained for different labels" in as_text(stability)

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import attrimark.store
+import attrimark.results.store
 import numpy as np
 import pytest
-from attrimark.bundle import read_bundle, write_bundle
+from attrimark.results.bundle import read_bundle, write_bundle
 from attrimark.results.schema import MIGRATIONS, seal
-from attrimark.store import Damaged, Store
+from attrimark.results.store import Damaged, Store
 from attrimark_registry import Attribution, AttrimarkError, Cost, Example, Feature, Measure, Record, Target
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -201,7 +201,7 @@ def fail(database):
 def test_an_older_schema_is_copied_and_brought_up(store, monkeypatch):
     store.save(record())
     store.close()
-    monkeypatch.setattr(attrimark.store, "MIGRATIONS", (*MIGRATIONS, rename_cells))
+    monkeypatch.setattr(attrimark.results.store, "MIGRATIONS", (*MIGRATIONS, rename_cells))
     with Store(store.folder) as opened:
         assert list(opened.records(["c1", "new-c1"])) == ["new-c1"]
     backup = sqlite3.connect(store.folder / "store.sqlite.bak")
@@ -217,7 +217,7 @@ def test_a_migration_that_fails_changes_nothing(store, monkeypatch):
     store.save(record())
     store.close()
     with monkeypatch.context() as patch:
-        patch.setattr(attrimark.store, "MIGRATIONS", (*MIGRATIONS, fail))
+        patch.setattr(attrimark.results.store, "MIGRATIONS", (*MIGRATIONS, fail))
         with pytest.raises(AttrimarkError, match=r"store\.sqlite: database or disk is full"):
             Store(store.folder)
     with Store(store.folder) as opened:
@@ -271,7 +271,7 @@ def test_a_store_that_cannot_be_written_to_can_be_read(store):
 SAVE_UNTIL_NO_ROOM = """
 import resource, sys
 from pathlib import Path
-from attrimark.store import Store
+from attrimark.results.store import Store
 from attrimark_registry import AttrimarkError, Measure, Record
 
 with Store(Path(sys.argv[1])) as store:
@@ -303,7 +303,7 @@ KILL_AND_KILL = """
 import itertools, os, signal, sqlite3, sys, time
 from pathlib import Path
 import numpy as np
-from attrimark.store import Store
+from attrimark.results.store import Store
 from attrimark_registry import Measure, Record
 
 def save_for_ever(start, out):
@@ -357,8 +357,8 @@ DIE_AT_EVERY_STEP = """
 import itertools, os, signal, sys
 from pathlib import Path
 import numpy as np
-from attrimark.bundle import write_bundle
-from attrimark.store import Store
+from attrimark.results.bundle import write_bundle
+from attrimark.results.store import Store
 from attrimark_registry import Attribution, Example, Feature, Record, Target
 
 scores = np.array([0.5], dtype=np.float32)

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attrimark.bundle import write_bundle
 from attrimark.cli import main
-from attrimark.configuration.suites import ConfigError, read_suite
-from attrimark.display.sheet_forms import rendered
-from attrimark.matrix import Cell, cells_of, variants_of
+from attrimark.document.sheet_forms import rendered
+from attrimark.results.bundle import write_bundle
 from attrimark.results.results import Results
-from attrimark.store import Store
-from attrimark.strategies.comparison import findings
-from attrimark.strategies.factors import factors, trained_and_stored
-from attrimark.strategies.figures import write_strategy_figures
-from attrimark.strategies.networks import networks
-from attrimark.strategies.tables import as_json, sheet_of
+from attrimark.results.store import Store
+from attrimark.studies.comparisons.comparison import findings
+from attrimark.studies.comparisons.factors import factors, trained_and_stored
+from attrimark.studies.comparisons.figures import write_strategy_figures
+from attrimark.studies.comparisons.networks import networks
+from attrimark.studies.comparisons.tables import as_json, sheet_of
+from attrimark.suite.matrix import Cell, cells_of, variants_of
+from attrimark.suite.reading.suites import ConfigError, read_suite
 from attrimark_registry import (
     Attribution,
     AttrimarkError,

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from attrimark.leaderboards.two_runs import Run, compare_runs
 from attrimark.statistics.ties import RESOLUTION, resolved, tied
+from attrimark.studies.two_runs.two_runs import Run, compare_runs
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from attrimark.evaluator import Question, SubsetEvaluator
+from attrimark.run.evaluator import Question, SubsetEvaluator
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.shapley_exact import ShapleyExact
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling

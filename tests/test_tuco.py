@@ -9,13 +9,13 @@ from functools import cache, partial
 import numpy as np
 import pytest
 import torch
-from attrimark.attribute import attribute
-from attrimark.estimate import estimate
-from attrimark.in_hand import evaluate
-from attrimark.matrix import cells_of
-from attrimark.outcome import run_cell
-from attrimark.prepare import prepare
-from attrimark.suite import Matrix, Suite
+from attrimark.api.evaluate import evaluate
+from attrimark.run.attribute import attribute
+from attrimark.run.estimate import estimate
+from attrimark.run.prepare import prepare
+from attrimark.run.run_cell import run_cell
+from attrimark.suite.matrix import cells_of
+from attrimark.suite.suite import Matrix, Suite
 from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.methods.contributions import contributions, final_states
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attrimark.display.sheet_forms import rendered
-from attrimark.leaderboards.two_runs import Run, compare_runs
-from attrimark.leaderboards.two_runs_tables import as_json, sheets_of
-from attrimark.nothing import Nothing
+from attrimark.document.sheet_forms import rendered
+from attrimark.results.nothing import Nothing
 from attrimark.statistics.intervals import TEXTS_ONLY
+from attrimark.studies.two_runs.two_runs import Run, compare_runs
+from attrimark.studies.two_runs.two_runs_tables import as_json, sheets_of
 
 from tests.references.drawn_records import (
     AGREEMENT,

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import pytest
 import torch
-from attrimark.matrix import Variant
-from attrimark.variants import Variants, address_of, fill
+from attrimark.run.variants import Variants, address_of, fill
+from attrimark.suite.matrix import Variant
 from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.models.tiny import TinyEncoder
 from attrimark_plugins.quantizers import four_bit

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from attrimark.matrix import Variant
-from attrimark.stability.population import Population, Stack
-from attrimark.stability.prediction import Prediction
-from attrimark.stability.variation import by_text, over_texts, ratio
 from attrimark.statistics.intervals import Estimate
+from attrimark.studies.stability.population import Population, Stack
+from attrimark.studies.stability.prediction import Prediction
+from attrimark.studies.stability.variation import by_text, over_texts, ratio
+from attrimark.suite.matrix import Variant
 from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.metrics.noise import Noise

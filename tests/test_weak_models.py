@@ -3,17 +3,17 @@
 from dataclasses import replace
 
 import pytest
-from attrimark.display.sheet_forms import rendered
-from attrimark.leaderboards.across_tables import as_json as across_as_json
-from attrimark.leaderboards.across_tables import sheet_of as across_sheet
-from attrimark.leaderboards.leaderboard import leaderboards
-from attrimark.leaderboards.normalised import normalised
-from attrimark.leaderboards.standings import standings
-from attrimark.leaderboards.two_runs import Run, compare_runs
-from attrimark.leaderboards.two_runs_tables import as_json, sheets_of
+from attrimark.document.sheet_forms import rendered
 from attrimark.results.model_metrics import accuracy_of, alone, banner, banners
-from attrimark.strategies.comparison import Findings
-from attrimark.strategies.tables import sheet_of as strategies_sheet
+from attrimark.studies.comparisons.comparison import Findings
+from attrimark.studies.comparisons.tables import sheet_of as strategies_sheet
+from attrimark.studies.leaderboard.across_tables import as_json as across_as_json
+from attrimark.studies.leaderboard.across_tables import sheet_of as across_sheet
+from attrimark.studies.leaderboard.leaderboard import leaderboards
+from attrimark.studies.leaderboard.normalised import normalised
+from attrimark.studies.leaderboard.standings import standings
+from attrimark.studies.two_runs.two_runs import Run, compare_runs
+from attrimark.studies.two_runs.two_runs_tables import as_json, sheets_of
 
 from tests.references.drawn_records import ACCURACY, METRICS, TEXTS, accuracy, cells, flat
 

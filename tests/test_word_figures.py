@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from attrimark.cli import main
-from attrimark.configuration.suites import read_suite
-from attrimark.display.figures import word_bars
-from attrimark.display.word_figures import write_word_figures
+from attrimark.document.figures import word_bars
 from attrimark.results.results import Results
-from attrimark.run import run
-from attrimark.slots import Slot
-from attrimark.store import Store
+from attrimark.results.store import Store
+from attrimark.run.local import Slot
+from attrimark.run.scheduler import run
+from attrimark.studies.words.word_figures import write_word_figures
+from attrimark.suite.reading.suites import read_suite
 from attrimark_registry.catalog import load_catalog
 
 SUITE = """

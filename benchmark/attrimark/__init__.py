@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .in_hand import Evaluation, evaluate
+    from attrimark.api.evaluate import Evaluation, evaluate
 
 __version__ = "0.1.0"
 __all__ = ["Evaluation", "__version__", "evaluate"]
@@ -18,5 +18,5 @@ __all__ = ["Evaluation", "__version__", "evaluate"]
 def __getattr__(name: str) -> Any:
     # imported on first use: torch takes seconds, and the command line must answer at once
     if name in ("evaluate", "Evaluation"):
-        return getattr(import_module(".in_hand", __name__), name)
+        return getattr(import_module(".api.evaluate", __name__), name)
     raise AttributeError(name)

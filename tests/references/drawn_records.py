@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from attrimark.leaderboards.leaderboard import leaderboards
+from attrimark.studies.leaderboard.leaderboard import leaderboards
 from attrimark_registry import Cost, Measure, ModelMetric, Record, SpanMetric, SubsetMetric
 
 

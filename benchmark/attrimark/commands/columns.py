@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import click
 from attrimark_registry.plugin import Metric, ModelMetric, PopulationMetric
 
-from attrimark.contribution.contributions import contributions
-from attrimark.matrix import Cell
 from attrimark.results.results import Results
+from attrimark.studies.tuco.contributions import contributions
+from attrimark.suite.matrix import Cell
 
 
 def check_column(metric: str, cells: Iterable[Cell]) -> None:

@@ -12,7 +12,7 @@ from . import options
 if TYPE_CHECKING:
     from attrimark_registry.catalog import Catalog
 
-    from attrimark.leaderboards.two_runs import Run
+    from attrimark.studies.two_runs.two_runs import Run
 
     from .telling import Form
 
@@ -43,10 +43,10 @@ def command(
     """
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.leaderboards.two_runs import compare_runs
-    from attrimark.leaderboards.two_runs_tables import as_json as as_plain
-    from attrimark.leaderboards.two_runs_tables import sheets_of
-    from attrimark.store import Store
+    from attrimark.results.store import Store
+    from attrimark.studies.two_runs.two_runs import compare_runs
+    from attrimark.studies.two_runs.two_runs_tables import as_json as as_plain
+    from attrimark.studies.two_runs.two_runs_tables import sheets_of
 
     from .telling import tell
 
@@ -61,10 +61,10 @@ def command(
 
 
 def _run(suite: str, store: Path, config: Path, catalog: Catalog, of_store: bool) -> Run:
-    from attrimark.configuration.suites import read_suite
-    from attrimark.leaderboards.stored_run import stored_run
-    from attrimark.matrix import cells_of
-    from attrimark.store import Store
+    from attrimark.results.store import Store
+    from attrimark.studies.two_runs.stored_run import stored_run
+    from attrimark.suite.matrix import cells_of
+    from attrimark.suite.reading.suites import read_suite
 
     chosen = read_suite(config, suite, catalog)
     with Store.existing(store, chosen) as opened:

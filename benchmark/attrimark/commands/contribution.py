@@ -27,10 +27,10 @@ def command(
     """Print TuCo by class of prompt, accuracy by α, and contributions by layer for SUITE, from stored results."""
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.configuration.suites import read_suite
-    from attrimark.nothing import Nothing
+    from attrimark.results.nothing import Nothing
     from attrimark.results.results import Results
-    from attrimark.store import Store
+    from attrimark.results.store import Store
+    from attrimark.suite.reading.suites import read_suite
 
     from .show import show_contribution
 

@@ -64,13 +64,13 @@ def command(
     from attrimark_registry.self_check import self_check
     from attrimark_registry.text import Example
 
-    from attrimark.attribute import attribute
-    from attrimark.display.bars import as_bars
-    from attrimark.display.figures import save_as
-    from attrimark.display.token_table import as_token_table
-    from attrimark.gpus import require_gpu
-    from attrimark.network_checks import in_words
-    from attrimark.prepare import prepare
+    from attrimark.document.bars import as_bars
+    from attrimark.document.figures import save_as
+    from attrimark.document.token_table import as_token_table
+    from attrimark.results.network_checks import in_words
+    from attrimark.run.attribute import attribute
+    from attrimark.run.gpus import require_gpu
+    from attrimark.run.prepare import prepare
 
     from .as_written import options_of, plugin
 
@@ -140,8 +140,8 @@ def _plain(explanation: Attribution, method: str) -> dict[str, Any]:
 
 def _drawn(explanation: Attribution, method: str) -> Figure:
     """A heat map where each token was explained, else bars."""
-    from attrimark.display.figures import word_bars
-    from attrimark.display.heat_map import heat_map
+    from attrimark.document.figures import word_bars
+    from attrimark.document.heat_map import heat_map
 
     if explanation.by_token is not None:
         return heat_map(explanation)

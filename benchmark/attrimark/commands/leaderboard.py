@@ -12,11 +12,11 @@ from . import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attrimark.leaderboards.board import Leaderboard
-    from attrimark.leaderboards.forms import Form
-    from attrimark.leaderboards.normalised import Normalised
-    from attrimark.leaderboards.standings import Standings
     from attrimark.results.results import Results
+    from attrimark.studies.leaderboard.board import Leaderboard
+    from attrimark.studies.leaderboard.forms import Form
+    from attrimark.studies.leaderboard.normalised import Normalised
+    from attrimark.studies.leaderboard.standings import Standings
 
 
 @click.command()
@@ -56,14 +56,14 @@ def command(
     """
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.configuration.suites import read_suite
-    from attrimark.leaderboards.across_tables import as_json as across_as_json
-    from attrimark.leaderboards.across_tables import sheet_of
-    from attrimark.leaderboards.forms import rendered
-    from attrimark.leaderboards.narrowed import narrowed
-    from attrimark.matrix import cells_of
     from attrimark.results.results import Results
-    from attrimark.store import Store
+    from attrimark.results.store import Store
+    from attrimark.studies.leaderboard.across_tables import as_json as across_as_json
+    from attrimark.studies.leaderboard.across_tables import sheet_of
+    from attrimark.studies.leaderboard.forms import rendered
+    from attrimark.studies.leaderboard.narrowed import narrowed
+    from attrimark.suite.matrix import cells_of
+    from attrimark.suite.reading.suites import read_suite
 
     from .columns import check_column
     from .show import draw
@@ -93,7 +93,7 @@ def _telling(results: Results) -> list[Leaderboard]:
     Raises:
         Nothing: none of them has anything to tell; the message names what has.
     """
-    from attrimark.nothing import Nothing
+    from attrimark.results.nothing import Nothing
 
     from .columns import nothing_to_show
     from .show import boards_of
@@ -110,8 +110,8 @@ def _across(
     metric: str | None,
     across: Literal["ranks", "scores"],
 ) -> Sequence[Standings | Normalised]:
-    from attrimark.leaderboards.normalised import normalised
-    from attrimark.leaderboards.standings import standings
+    from attrimark.studies.leaderboard.normalised import normalised
+    from attrimark.studies.leaderboard.standings import standings
 
     if across == "ranks":
         return standings(boards, metric=metric)

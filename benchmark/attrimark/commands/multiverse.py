@@ -43,13 +43,13 @@ def command(
     """
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.configuration.suites import read_suite
-    from attrimark.multiverse.figures import write_multiverse_figures
-    from attrimark.multiverse.multiverse import METRICS, multiverses
-    from attrimark.multiverse.tables import as_json as plain
-    from attrimark.multiverse.tables import sheet_of
     from attrimark.results.results import Results
-    from attrimark.store import Store
+    from attrimark.results.store import Store
+    from attrimark.studies.multiverse.figures import write_multiverse_figures
+    from attrimark.studies.multiverse.multiverse import METRICS, multiverses
+    from attrimark.studies.multiverse.tables import as_json as plain
+    from attrimark.studies.multiverse.tables import sheet_of
+    from attrimark.suite.reading.suites import read_suite
 
     from .telling import tell
 

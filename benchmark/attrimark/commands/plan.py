@@ -17,9 +17,9 @@ from . import options, recorded_options
 if TYPE_CHECKING:
     from attrimark_registry.attribution import Record
 
-    from attrimark.matrix import Cell, Variant
-    from attrimark.regression.power import Needed
-    from attrimark.suite import Suite
+    from attrimark.studies.regression.power import Needed
+    from attrimark.suite.matrix import Cell, Variant
+    from attrimark.suite.suite import Suite
 
 
 @click.command()
@@ -42,11 +42,11 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
     from attrimark_registry.self_check import MOST_FORWARDS
     from tabulate import tabulate
 
-    from attrimark.configuration.suites import read_suite
-    from attrimark.estimate import Estimate, estimate
-    from attrimark.matrix import cells_of
-    from attrimark.network_checks import checks_of, metric_refusals, refusal, tried
-    from attrimark.store import Store
+    from attrimark.results.network_checks import checks_of, metric_refusals, refusal, tried
+    from attrimark.results.store import Store
+    from attrimark.run.estimate import Estimate, estimate
+    from attrimark.suite.matrix import cells_of
+    from attrimark.suite.reading.suites import read_suite
 
     chosen = read_suite(config, suite, load_catalog())
     cells = cells_of(chosen)
@@ -138,7 +138,7 @@ def _checked(check: Mapping[str, Any] | None) -> str:
     """What is known of a variant's network, or what finding out will take."""
     from attrimark_registry.self_check import MOST_FORWARDS
 
-    from attrimark.network_checks import called
+    from attrimark.results.network_checks import called
 
     if check is None:
         return f"its network is tried first, by at most {MOST_FORWARDS} forwards, once for all seeds"
@@ -155,7 +155,7 @@ def _by_reason(refused: Mapping[str, str]) -> dict[str, list[str]]:
 
 def texts_of(variant: Variant) -> str:
     """How many texts are explained and trained on; where too few are there to explain, also how many are spared."""
-    from attrimark.matrix import splits_of
+    from attrimark.suite.matrix import splits_of
 
     splits = splits_of(variant.dataset)
     told = f"explains {len(variant.examples):,} of {len(splits.test):,} texts for testing"
@@ -176,9 +176,9 @@ def _needed(
     store: Path,
 ) -> list[Needed]:
     """What each primary metric needs, by what is recorded, else stored, else assumed."""
-    from attrimark.regression.power import needed
-    from attrimark.regression.recorded import read_recorded
-    from attrimark.regression.recording import names_of, primary_of, taken
+    from attrimark.studies.regression.power import needed
+    from attrimark.studies.regression.recorded import read_recorded
+    from attrimark.studies.regression.recording import names_of, primary_of, taken
 
     names = names_of(cells)
     before = read_recorded(path) if path.exists() else None
@@ -189,7 +189,7 @@ def _needed(
 
 
 def _told(drop: float, seen: Sequence[Needed], suite: Suite) -> Iterator[str]:
-    from attrimark.regression.quality_change import POWER
+    from attrimark.studies.regression.quality_change import POWER
 
     tests = seen[0].tests if seen else 0
     explained = " and ".join(map(str, sorted({matrix.explain for matrix in suite.matrices})))

@@ -66,17 +66,17 @@ def command(
 
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.configuration.suites import read_suite
-    from attrimark.discretion import telling_of
-    from attrimark.matrix import cells_of
-    from attrimark.progress import Progress
-    from attrimark.regression.anew import Interrupted, Run, store_at
-    from attrimark.regression.recorded import check_place, hashed, read_recorded
-    from attrimark.regression.recording import narrowed, primary_of
-    from attrimark.regression.regression import compare, exit_code
-    from attrimark.regression.reports import Report, append_markdown, as_text, notes_on, to_line, write_junit
-    from attrimark.regression.work_trees import commit_of, time_pairs
-    from attrimark.slots import slots_for
+    from attrimark.results.redaction import telling_of
+    from attrimark.run.local import slots_for
+    from attrimark.run.progress import Progress
+    from attrimark.studies.regression.anew import Interrupted, Run, store_at
+    from attrimark.studies.regression.recorded import check_place, hashed, read_recorded
+    from attrimark.studies.regression.recording import narrowed, primary_of
+    from attrimark.studies.regression.regression import compare, exit_code
+    from attrimark.studies.regression.reports import Report, append_markdown, as_text, notes_on, to_line, write_junit
+    from attrimark.studies.regression.work_trees import commit_of, time_pairs
+    from attrimark.suite.matrix import cells_of
+    from attrimark.suite.reading.suites import read_suite
 
     if no_run and store is None:
         raise click.UsageError("--no-run needs --store: there is nothing else to compare")

@@ -31,15 +31,15 @@ def command(suite: str, config: Path, store: Path, output: Path, texts: int, fig
     """
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.bundle import write_whole
-    from attrimark.configuration.suites import read_suite
-    from attrimark.nothing import Nothing
     from attrimark.report.contents import sections
     from attrimark.report.page import page, write_figures
     from attrimark.report.report import Report
     from attrimark.report.suite_text import suite_text
+    from attrimark.results.bundle import write_whole
+    from attrimark.results.nothing import Nothing
     from attrimark.results.results import Results
-    from attrimark.store import Store
+    from attrimark.results.store import Store
+    from attrimark.suite.reading.suites import read_suite
 
     chosen = read_suite(config, suite, load_catalog())
     with Store.existing(store, chosen) as opened:

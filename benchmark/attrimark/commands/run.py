@@ -39,13 +39,13 @@ def command(
     """
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.configuration.suites import read_suite
-    from attrimark.discretion import telling_of
-    from attrimark.progress import Progress
+    from attrimark.results.redaction import telling_of
     from attrimark.results.results import Results
-    from attrimark.run import run
-    from attrimark.slots import slots_for
-    from attrimark.store import Store
+    from attrimark.results.store import Store
+    from attrimark.run.local import slots_for
+    from attrimark.run.progress import Progress
+    from attrimark.run.scheduler import run
+    from attrimark.suite.reading.suites import read_suite
 
     from .show import draw, show, show_contribution, show_stability, show_strategies
 

@@ -7,27 +7,27 @@ from pathlib import Path
 
 import click
 
-from attrimark.contribution import layer_profile, steering_figures
-from attrimark.contribution.contributions import contributions
-from attrimark.contribution.tables import as_json as contribution_as_json
-from attrimark.contribution.tables import sheet_of as contribution_sheet
-from attrimark.display.curves import write_curves
-from attrimark.display.figures import save
-from attrimark.display.word_figures import write_word_figures
-from attrimark.leaderboards.board import Leaderboard
-from attrimark.leaderboards.captions import has_scores
-from attrimark.leaderboards.forms import rendered
-from attrimark.leaderboards.leaderboard import leaderboards
-from attrimark.leaderboards.pareto import pareto
+from attrimark.document.figures import save
 from attrimark.results.results import Results
-from attrimark.stability.figures import write_figures
-from attrimark.stability.stability import stabilities
-from attrimark.stability.tables import as_json as stability_as_json
-from attrimark.stability.tables import sheet_of as stability_sheet
-from attrimark.strategies.comparison import findings
-from attrimark.strategies.figures import write_strategy_figures
-from attrimark.strategies.tables import as_json as strategies_as_json
-from attrimark.strategies.tables import sheet_of as strategies_sheet
+from attrimark.studies.comparisons.comparison import findings
+from attrimark.studies.comparisons.figures import write_strategy_figures
+from attrimark.studies.comparisons.tables import as_json as strategies_as_json
+from attrimark.studies.comparisons.tables import sheet_of as strategies_sheet
+from attrimark.studies.leaderboard.board import Leaderboard
+from attrimark.studies.leaderboard.captions import has_scores
+from attrimark.studies.leaderboard.forms import rendered
+from attrimark.studies.leaderboard.leaderboard import leaderboards
+from attrimark.studies.leaderboard.pareto import pareto
+from attrimark.studies.rationale_curves.curves import write_curves
+from attrimark.studies.stability.figures import write_figures
+from attrimark.studies.stability.stability import stabilities
+from attrimark.studies.stability.tables import as_json as stability_as_json
+from attrimark.studies.stability.tables import sheet_of as stability_sheet
+from attrimark.studies.tuco import layer_profile, steering_figures
+from attrimark.studies.tuco.contributions import contributions
+from attrimark.studies.tuco.tables import as_json as contribution_as_json
+from attrimark.studies.tuco.tables import sheet_of as contribution_sheet
+from attrimark.studies.words.word_figures import write_word_figures
 
 from .telling import Form, tell
 

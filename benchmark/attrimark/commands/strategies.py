@@ -31,9 +31,9 @@ def command(
     """
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.configuration.suites import read_suite
     from attrimark.results.results import Results
-    from attrimark.store import Store
+    from attrimark.results.store import Store
+    from attrimark.suite.reading.suites import read_suite
 
     from .show import show_strategies
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import click
 
-from attrimark.bundle import write_whole
-from attrimark.display.sheet import Sheet
-from attrimark.display.sheet_forms import rendered
+from attrimark.document.sheet import Sheet
+from attrimark.document.sheet_forms import rendered
+from attrimark.results.bundle import write_whole
 
 Form = Literal["table", "markdown", "latex", "json"]
 

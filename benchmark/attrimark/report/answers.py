@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from attrimark.display.characters import as_shown, percent, printable
-from attrimark.leaderboards.board import NOTHING_LEFT, Column, Leaderboard, Row, Score
-from attrimark.leaderboards.board_grids import banner, interval, with_half
-from attrimark.leaderboards.captions import title
-from attrimark.leaderboards.pareto import costs
+from attrimark.document.characters import as_shown, percent, printable
 from attrimark.results.scores import CONTROL, is_control
 from attrimark.statistics.intervals import Estimate
+from attrimark.studies.leaderboard.board import NOTHING_LEFT, Column, Leaderboard, Row, Score
+from attrimark.studies.leaderboard.board_grids import banner, interval, with_half
+from attrimark.studies.leaderboard.captions import title
+from attrimark.studies.leaderboard.pareto import costs
 
 NOT_MEASURABLE = "not measurable"
 SAME_COST = 0.1  # a cost within a tenth is told as the same

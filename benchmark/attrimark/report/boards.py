@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrimark.leaderboards.across_tables import sheet_of
-from attrimark.leaderboards.board import Leaderboard
-from attrimark.leaderboards.board_grids import grids
-from attrimark.leaderboards.captions import caption, footnotes, has_scores, title
-from attrimark.leaderboards.pareto import pareto
-from attrimark.leaderboards.standings import standings
+from attrimark.document.section import Drawing, Section
+from attrimark.studies.leaderboard.across_tables import sheet_of
+from attrimark.studies.leaderboard.board import Leaderboard
+from attrimark.studies.leaderboard.board_grids import grids
+from attrimark.studies.leaderboard.captions import caption, footnotes, has_scores, title
+from attrimark.studies.leaderboard.pareto import pareto
+from attrimark.studies.leaderboard.standings import standings
 
 from .answers import answer, warnings
 from .report import Report
-from .section import Drawing, Section
 
 
 def leaderboards(report: Report) -> Iterator[Section]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrimark.display.characters import printable
-from attrimark.multiverse.figures import drawn
-from attrimark.multiverse.multiverse import Multiverse, multiverses
-from attrimark.multiverse.tables import caption, footnotes, grids, says
+from attrimark.document.characters import printable
+from attrimark.document.section import Drawing, Section
+from attrimark.studies.multiverse.figures import drawn
+from attrimark.studies.multiverse.multiverse import Multiverse, multiverses
+from attrimark.studies.multiverse.tables import caption, footnotes, grids, says
 
 from .report import Report
-from .section import Drawing, Section
 
 
 def choices(report: Report) -> Iterator[Section]:

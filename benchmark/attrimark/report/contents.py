@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 
 from attrimark_registry.errors import AttrimarkError
 
+from attrimark.document.section import Section
+from attrimark.studies.rationale_curves.rationale_curves import rationale_curves
+from attrimark.studies.words.words import words
+
 from .boards import leaderboards
 from .choices import choices
 from .contribution import contribution
 from .over_seeds import over_seeds
 from .provenance import provenance
-from .rationale_curves import rationale_curves
 from .replication import replication
 from .report import Report
-from .section import Section
 from .strategies import strategies
-from .words import words
 
 CONTENTS: tuple[Callable[[Report], Iterator[Section]], ...] = (
     replication,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrimark.contribution import layer_profile, steering_figures
-from attrimark.contribution.contributions import contributions
-from attrimark.contribution.detection import Detection
-from attrimark.contribution.tables import tables
-from attrimark.display.characters import printable
-from attrimark.display.estimates import interval
+from attrimark.document.characters import printable
+from attrimark.document.estimates import interval
+from attrimark.document.section import Drawing, Section
+from attrimark.studies.tuco import layer_profile, steering_figures
+from attrimark.studies.tuco.contributions import contributions
+from attrimark.studies.tuco.detection import Detection
+from attrimark.studies.tuco.tables import tables
 
 from .report import Report
-from .section import Drawing, Section
 
 LONGEST = 100  # characters of a variant's name in an answer
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from attrimark.display.characters import count, printable
-from attrimark.matrix import named
+from attrimark.document.characters import count, printable
+from attrimark.suite.matrix import named
 
 from .report import Report
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from attrimark.display.characters import count, printable
-from attrimark.stability.figures import Picture, pictures
-from attrimark.stability.stability import Stability, stabilities
-from attrimark.stability.tables import sentences, tables, weak
+from attrimark.document.characters import count, printable
+from attrimark.document.section import Drawing, Section
 from attrimark.statistics.verdict import PredictionResult
+from attrimark.studies.stability.figures import Picture, pictures
+from attrimark.studies.stability.stability import Stability, stabilities
+from attrimark.studies.stability.tables import sentences, tables, weak
 
 from .report import Report
-from .section import Drawing, Section
 
 CAME_TRUE: Mapping[PredictionResult, str] = {
     "holds": "came true",

@@ -15,15 +15,15 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from attrimark import __version__
-from attrimark.display.figures import save
-from attrimark.display.grid import BETTER, Grid
-from attrimark.leaderboards.board_grids import BEST, FRONT
+from attrimark.document.coloured_text import ColouredText
+from attrimark.document.figures import save
+from attrimark.document.grid import BETTER, Grid
+from attrimark.document.section import Drawing, Section
 from attrimark.results.scores import CONTROL
+from attrimark.studies.leaderboard.board_grids import BEST, FRONT
 
-from .coloured_text import ColouredText
 from .opening import asked, statuses
 from .report import Report
-from .section import Drawing, Section
 from .svg import inline_svg, settled
 
 ENDINGS = ("svg", "pdf", "png")

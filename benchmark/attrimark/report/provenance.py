@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrimark.display.characters import printable
-from attrimark.display.grid import Grid
-from attrimark.matrix import Variant
-from attrimark.network_checks import called, checks_of, largest_difference
+from attrimark.document.characters import printable
+from attrimark.document.grid import Grid
+from attrimark.document.section import Listing, Section
+from attrimark.results.network_checks import called, checks_of, largest_difference
+from attrimark.suite.matrix import Variant
 
 from .report import Report
 from .reproduce import NAME, Part, parts
-from .section import Listing, Section
 
 SHORT = 12  # characters of a cell's id, as `attrimark plan` prints them
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrimark.display.characters import printable
+from attrimark.document.characters import printable
+from attrimark.document.section import Section
 
 from .report import Report
-from .section import Section
 
 
 def replication(report: Report) -> Iterator[Section]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from attrimark.leaderboards.board import Leaderboard
-from attrimark.leaderboards.leaderboard import leaderboards
 from attrimark.results.results import Results
+from attrimark.studies.leaderboard.board import Leaderboard
+from attrimark.studies.leaderboard.leaderboard import leaderboards
 
 
 @dataclass(frozen=True, eq=False)

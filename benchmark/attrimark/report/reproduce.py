@@ -11,8 +11,8 @@ from typing import Any
 
 from attrimark_registry.plugin import Method, Plugin
 
-from attrimark.matrix import Cell, Variant, cells_of
-from attrimark.suite import Matrix, Suite
+from attrimark.suite.matrix import Cell, Variant, cells_of
+from attrimark.suite.suite import Matrix, Suite
 
 NAME = "part"
 _KINDS = ("datasets", "models", "methods", "metrics", "quantizers", "strategies")  # written as plugins

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrimark.display.characters import printable
-from attrimark.display.figures import bars
+from attrimark.document.characters import printable
+from attrimark.document.figures import bars
+from attrimark.document.section import Drawing, Section
 from attrimark.results.model_metrics import banners
-from attrimark.strategies.comparison import Findings, findings
-from attrimark.strategies.figures import heat_map
-from attrimark.strategies.tables import PLURAL, came_true, tables
+from attrimark.studies.comparisons.comparison import Findings, findings
+from attrimark.studies.comparisons.figures import heat_map
+from attrimark.studies.comparisons.tables import PLURAL, came_true, tables
 
 from .report import Report
-from .section import Drawing, Section
 
 
 def strategies(report: Report) -> Iterator[Section]:

@@ -9,10 +9,11 @@ from functools import cached_property
 from attrimark_registry.attribution import Attribution, Record
 from attrimark_registry.plugin import Metric
 
-from attrimark.bundle import read_bundle
-from attrimark.matrix import Cell, cells_of
-from attrimark.store import Store
-from attrimark.suite import Suite
+from attrimark.suite.matrix import Cell, cells_of
+from attrimark.suite.suite import Suite
+
+from .bundle import read_bundle
+from .store import Store
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""For people with a model in hand: `attrimark.evaluate`."""

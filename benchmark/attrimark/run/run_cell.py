@@ -1,0 +1,185 @@
+"""One cell, run: its record and its attributions. The one place where a plugin's failure is caught."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from attrimark_registry.attribution import Attribution, Cause, Cost, Measure, Record, Status
+from attrimark_registry.errors import AttrimarkError, Unsupported
+from attrimark_registry.memory import is_exhaustion
+from attrimark_registry.plugin import Metric, ModelMetric
+
+from attrimark.studies.multiverse.raw_outputs import RawOutputs, raw_outputs
+from attrimark.suite.matrix import Cell, splits_of
+
+from .attribute import Attributions, InvalidScores, attribute
+from .machine import machine
+from .measure import measure, measure_model
+from .prepare import Prepared
+from .sources import sources
+
+log = logging.getLogger("attrimark.plugins")
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt(Generic[Result]):
+    """How a plugin's verb ended.
+
+    Attributes:
+        reason, cause: why, and of what kind, where it is not ok.
+    """
+
+    status: Status
+    reason: str | None = None
+    cause: Cause | None = None
+    result: Result | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a cell left behind.
+
+    Attributes:
+        attributions: empty where it is not ok, or judges the model alone.
+        outputs: for the analyses of a multiverse, where these were wanted and could be had.
+    """
+
+    record: Record
+    attributions: tuple[Attribution, ...] = ()
+    outputs: RawOutputs | None = None
+
+
+def run_cell(
+    cell: Cell,
+    prepared: Prepared,
+    known: Sequence[Attribution] | None = None,
+    wanted: Collection[str] | None = None,
+) -> Outcome:
+    """Explain the texts (unless the attributions are known already) and judge the explanations.
+
+    Args:
+        wanted: hashes of the judgements to make, and of the raw outputs to keep; all of the cell's by default.
+    """
+    if cell.isolate:
+        prepared.evaluator.forget()
+    if cell.method is None:
+        return Outcome(_judged(cell, prepared, (), prepared.left_out, wanted))
+    if known is None:
+        made = attempt(lambda: _attribute(cell, prepared))
+        if made.result is None:
+            return Outcome(unfinished(cell, made, prepared.left_out, prepared.network))
+        known, left_out = made.result.explained, made.result.left_out
+    else:
+        explained = {each.example.id for each in known}
+        left_out = {row.example.id: "refused" for row in prepared.rows if row.example.id not in explained}
+    record = _judged(cell, prepared, known, left_out, wanted)
+    if cell.outputs is None or (wanted is not None and cell.outputs not in wanted):
+        return Outcome(record, tuple(known))
+    kept = attempt(lambda: raw_outputs(prepared, cell, known))
+    ended = {**record.metric_status, cell.outputs: (kept.status, kept.reason)}
+    return Outcome(replace(record, metric_status=ended), tuple(known), kept.result)
+
+
+def unfinished(
+    cell: Cell,
+    ended: Attempt[Any],
+    left_out: Mapping[str, str] | None = None,
+    network: Mapping[str, Any] | None = None,
+) -> Record:
+    """The record of a cell that has no numbers, with the reason."""
+    return Record(
+        cell=cell.id,
+        specs=cell.specs,
+        status=ended.status,
+        reason=ended.reason,
+        cause=ended.cause,
+        left_out=left_out or {},
+        machine=machine(),
+        network=network or {},
+        plugins=sources(cell.plugins),
+    )
+
+
+def attempt(verb: Callable[[], Result]) -> Attempt[Result]:
+    """A plugin's verb, called; what it raises becomes a status, a reason and its cause."""
+    try:
+        return Attempt("ok", result=verb())
+    except Unsupported as refusal:
+        return Attempt("unsupported", str(refusal))
+    except AttrimarkError as error:  # a message that names its remedy: nobody needs to see where it came from
+        log.warning("%s", error)
+        return Attempt("failed", str(error), "environment")
+    # a plugin is a stranger's code: its failure is recorded, and the matrix goes on
+    except Exception as error:
+        log.warning("%s", traceback.format_exc())
+        return Attempt("failed", f"{type(error).__name__}: {error}", cause_of(error))
+
+
+def cause_of(error: Exception) -> Cause:
+    """What kind of failure it is that a plugin raises."""
+    if isinstance(error, InvalidScores):
+        return "invalid"
+    return "oom" if is_exhaustion(error) else "exception"
+
+
+def _attribute(cell: Cell, prepared: Prepared) -> Attributions:
+    if cell.method is None:
+        raise TypeError("the model alone has no attributions")
+    return attribute(
+        prepared, cell.method, cell.operator, cell.pooling, cell.suite_seed, cell.replicate, cell.each_token
+    )
+
+
+def _judged(
+    cell: Cell,
+    prepared: Prepared,
+    attributions: Sequence[Attribution],
+    left_out: Mapping[str, str],
+    wanted: Collection[str] | None,
+) -> Record:
+    statuses: dict[str, tuple[Status, str | None]] = {}
+    measures: list[Measure] = []
+    for digest, metric in cell.judgements.items():
+        if wanted is None or digest in wanted:
+            if digest in cell.refusals:
+                statuses[digest] = "unsupported", cell.refusals[digest]
+                continue
+            judged = attempt(lambda metric=metric: _measure(cell, prepared, metric, attributions))
+            statuses[digest] = judged.status, judged.reason
+            measures += [replace(value, metric=digest) for value in judged.result or []]
+    operator = attributions[0].operator if attributions else cell.operator
+    return Record(
+        cell=cell.id,
+        specs={**cell.specs, "operator": operator},
+        status="ok",
+        own=sum((each.own for each in attributions), Cost()),
+        actual=sum((each.actual for each in attributions), Cost()),
+        left_out=left_out,
+        machine=machine(),
+        network=_with_warning(cell, prepared, attributions),
+        plugins=sources(cell.plugins),
+        measures=tuple(measures),
+        metric_status=statuses,
+    )
+
+
+def _with_warning(cell: Cell, prepared: Prepared, attributions: Sequence[Attribution]) -> Mapping[str, Any]:
+    """What was found of the network, and what the method's diagnostics say of its scores there."""
+    if cell.method is None or not attributions:
+        return prepared.network
+    names = set.intersection(*(set(each.diagnostics) for each in attributions))
+    means = {name: sum(each.diagnostics[name] for each in attributions) / len(attributions) for name in names}
+    warning = cell.method.warning(means)
+    return {**prepared.network, **({"warning": warning} if warning else {})}
+
+
+def _measure(cell: Cell, prepared: Prepared, metric: Metric, attributions: Sequence[Attribution]) -> list[Measure]:
+    if isinstance(metric, ModelMetric):
+        return measure_model(prepared, metric, splits_of(cell.variant.dataset))
+    return measure(prepared, metric, attributions, cell.operators, cell.suite_seed)

@@ -1,0 +1,155 @@
+"""A worker process: takes jobs as lines of JSON, answers with records, and keeps nothing.
+
+Its standard output is the channel to the coordinator; whatever plugins print goes to standard error. It ends when
+its standard input does, so that no worker outlives its coordinator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+from attrimark_registry.attribution import Attribution
+from attrimark_registry.catalog import load_catalog
+from attrimark_registry.errors import AttrimarkError
+from attrimark_registry.model import Model
+
+from attrimark.results.bundle import read_bundle, write_bundle
+from attrimark.studies.multiverse.outputs_file import outputs_path, write_outputs
+from attrimark.studies.multiverse.raw_outputs import poolable
+
+from .job import Job, Task, from_json
+from .prepare import Prepared, prepare
+from .run_cell import Outcome, attempt, run_cell, unfinished
+from .variants import Variants
+
+log = logging.getLogger("attrimark.run.worker")
+
+Say = Callable[[dict[str, Any]], None]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--device", required=True)
+    options.add_argument("--threads", type=int, required=True)
+    options.add_argument("--store", type=Path, required=True)
+    chosen = options.parse_args()
+
+    import torch
+
+    torch.set_num_threads(chosen.threads)
+    channel = _take_over_stdout()
+    catalog = load_catalog()
+    variants = Variants(chosen.device, chosen.store / "variants")
+
+    def say(message: dict[str, Any]) -> None:
+        channel.write(json.dumps(message) + "\n")
+        channel.flush()
+
+    say({"event": "ready"})
+    for line in _lines():
+        run_job(from_json(line, catalog), variants, chosen.store, say)
+        say({"event": "done"})
+
+
+def run_job(job: Job, variants: Variants, store: Path, say: Say) -> None:
+    """Every task of a variant, each told as soon as it is finished."""
+
+    def advance(stage: str, done: int, total: int) -> None:
+        say({"event": "advanced", "variant": str(job.variant), "stage": stage, "done": done, "total": total})
+
+    def taking(step: str) -> None:
+        advance(step, 0, len(job.tasks))
+
+    made = attempt(lambda: _prepared_network(job, variants, taking))
+    if made.result is None:
+        for task in job.tasks:
+            _tell(say, Outcome(unfinished(task.cell, made)), None)
+        return
+    model, network = made.result
+    with model.active():
+        prepared = prepare(model, job.variant.examples, job.variant.target, job.variant.granularity, advance, network)
+        for done, task in enumerate(job.tasks):
+            advance(str(task.cell.method or "model"), done, len(job.tasks))
+            say({"event": "started", "cell": task.cell.id})
+            _tell(say, *_run(task, prepared, store))
+
+
+def _prepared_network(job: Job, variants: Variants, taking: Callable[[str], None]) -> tuple[Model, dict[str, Any]]:
+    """The variant's model, handled as its check says, and what was found of it.
+
+    Raises:
+        AttrimarkError: its weights are made from a recipe, and other ones than those of stored results.
+    """
+    model, check = variants.checked(job.variant, variants.get(job.variant, job.seeds, taking))
+    weights = job.variant.model.weights()
+    if weights and job.weights not in (None, weights):
+        raise AttrimarkError(
+            f"{job.variant.model} was trained here to other weights than those of the stored results (another machine "
+            "rounds otherwise): copy its folder from that machine's cache (the folder made/ in it), or choose another "
+            "--store"
+        )
+    return model, {"check": check.plain, **({"weights": weights} if weights else {})}
+
+
+def _run(task: Task, prepared: Prepared, store: Path) -> tuple[Outcome, Path | None]:
+    known = _stored(task, store)
+    # whatever was asked of lost attributions, new ones need every metric
+    outcome = run_cell(task.cell, prepared) if known is None else run_cell(task.cell, prepared, known, task.wanted)
+    if outcome.outputs:
+        write_outputs(outcome.outputs, outputs_path(store, task.cell))
+    spool = outcome.attributions and known is None
+    return outcome, write_bundle(outcome.attributions, store / "spool") if spool else None
+
+
+def _stored(task: Task, store: Path) -> list[Attribution] | None:
+    """The attributions that the store holds; None where it holds none, or they are corrupt, or too little was kept."""
+    if task.bundle is None:
+        return None
+    try:
+        known = read_bundle(store / "bundles" / f"{task.bundle}.safetensors")
+    except AttrimarkError as error:
+        log.warning("%s: the cell is run again", error)
+        return None
+    if task.cell.outputs in task.wanted and not poolable(task.cell, known):
+        log.warning("%s was stored without scores of tokens, which other poolings need: it is run again", task.bundle)
+        return None
+    return known
+
+
+def _tell(say: Say, outcome: Outcome, spooled: Path | None) -> None:
+    say({"event": "finished", "record": asdict(outcome.record), "spooled": spooled and str(spooled)})
+
+
+def _take_over_stdout() -> TextIO:
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return channel
+
+
+def _lines() -> Iterator[str]:
+    """Lines of standard input; the process ends at once when the coordinator is gone, even in the middle of a job."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        yield lines.get()
+
+
+if __name__ == "__main__":
+    main()

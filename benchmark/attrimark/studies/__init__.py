@@ -1,0 +1,1 @@
+"""What results mean: one folder a study."""

@@ -1,0 +1,75 @@
+"""A cell's raw outputs in one safetensors file, named by the cell and the choices that it was asked for.
+
+As in a bundle, nothing is pickled: there are arrays, and the rest is JSON in an array of bytes. A hash of all of them
+is one array more, and is checked on read: safetensors loads a flipped byte silently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+from attrimark_registry.errors import AttrimarkError
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from attrimark.results.bundle import SUFFIX, write_whole
+from attrimark.suite.matrix import Cell
+
+from .raw_outputs import RawOutputs
+
+_PLAIN = ("texts", "labels", "operators", "poolings", "lengths")
+_ARRAYS = tuple(each.name for each in fields(RawOutputs) if each.name not in _PLAIN)
+
+
+def outputs_path(folder: Path, cell: Cell) -> Path:
+    """Where a cell's raw outputs are, or would be, in the folder of a store."""
+    return folder / "outputs" / f"{cell.outputs}{SUFFIX}"
+
+
+def write_outputs(outputs: RawOutputs, path: Path) -> None:
+    """Write them durably, in place of an earlier file; whoever looks sees the whole file or none.
+
+    Raises:
+        AttrimarkError: the folder cannot be written to, or the disk is full.
+    """
+    plain = json.dumps({name: getattr(outputs, name) for name in _PLAIN}).encode()
+    arrays = {name: np.ascontiguousarray(getattr(outputs, name)) for name in _ARRAYS}
+    arrays["plain"] = np.frombuffer(plain, dtype=np.uint8)
+    write_whole(save({**arrays, "sha256": _digest(arrays)}), path)
+
+
+def read_outputs(path: Path) -> RawOutputs:
+    """The raw outputs of one file, exactly as they were written.
+
+    Raises:
+        AttrimarkError: there is no such file, it is a link, or its content is not what was written.
+    """
+    again = "remove it and run the suite again"
+    if path.is_symlink():
+        raise AttrimarkError(f"{path} is a link, and links are not followed: {again}")
+    try:
+        arrays = load(path.read_bytes())
+    except OSError as error:
+        raise AttrimarkError(f"{path} cannot be read: {error.strerror}: {again}") from error
+    except SafetensorError as error:
+        raise AttrimarkError(f"{path} is corrupt ({error}): {again}") from error
+    found = arrays.pop("sha256", None)
+    if found is None or not np.array_equal(found, _digest(arrays)):
+        raise AttrimarkError(f"{path} is corrupt: its content is not what was written: {again}")
+    plain = {name: tuple(each) for name, each in json.loads(arrays.pop("plain").tobytes()).items()}
+    return RawOutputs(**plain, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+def _digest(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The sha256 of names, types, shapes and numbers, as 32 bytes."""
+    sha256 = hashlib.sha256()
+    for name in sorted(arrays):
+        each = arrays[name]
+        sha256.update(f"{name} {each.dtype.name} {each.shape}\n".encode())
+        sha256.update(each.tobytes())
+    return np.frombuffer(sha256.digest(), dtype=np.uint8)

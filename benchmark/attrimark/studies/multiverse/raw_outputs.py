@@ -1,0 +1,230 @@
+"""The network's raw outputs for the rationales of one cell: what every analysis of its explanations is made of.
+
+Outputs come before any reading, so that which class's value is taken, and how, is chosen afterwards and without the
+network; only what decides the subsets (the length of a rationale, how scores are pooled, how features are removed) is
+gone through beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from attrimark_registry.attribution import Attribution
+from attrimark_registry.encoding import Encoded, Target
+from attrimark_registry.errors import AttrimarkError
+from attrimark_registry.plugin import SubsetMethod
+from attrimark_registry.ranking import length, selections
+from attrimark_registry.reading import Reading, read_chosen_labels, read_chosen_steps
+from attrimark_registry.removal import Operator
+from jaxtyping import Bool, Float, Int
+
+from attrimark.run.attribute import pooled
+from attrimark.run.measure import judged_rows
+from attrimark.run.prepare import Prepared
+from attrimark.run.randomness import generator_of
+from attrimark.suite.matrix import Cell
+
+from .choices import Choices, Pooling
+
+NO_LABEL = -1
+
+_FULL, _EMPTY = 0, 1  # the places of the first subsets that are asked for of each text
+
+
+@dataclass(frozen=True, eq=False)
+class RawOutputs:
+    """Raw outputs of the texts of one cell, and which of them belong to which rationale.
+
+    Attributes:
+        texts: the examples' ids.
+        labels: names of the outputs; empty for a writer, whose outputs are log p of the tokens of its continuation.
+        outputs: of all subsets of features that were asked for; 0 after the end of a shorter continuation.
+        text: the text that each of them is of.
+        full: the row of `outputs` with all features of a text, and `empty` with none.
+        rationale: for each rationale its text, operator, pooling and length, as one flat index. There are several of
+            one index where scores are tied.
+        kept: the row of `outputs` with the rationale alone, and `removed` with all but it.
+        weights: probabilities of rationales of one index; they sum to 1.
+        predicted: which outputs make up the decision on the full text.
+        explained: which outputs the explanation is of.
+        gold: the index of the text's own label, or NO_LABEL.
+    """
+
+    texts: tuple[str, ...]
+    labels: tuple[str, ...]
+    operators: tuple[Operator, ...]
+    poolings: tuple[Pooling, ...]
+    lengths: tuple[float, ...]
+    outputs: Float[np.ndarray, "subsets outputs"]
+    text: Int[np.ndarray, " subsets"]
+    full: Int[np.ndarray, " texts"]
+    empty: Int[np.ndarray, "texts operators"]
+    rationale: Int[np.ndarray, " rationales"]
+    kept: Int[np.ndarray, " rationales"]
+    removed: Int[np.ndarray, " rationales"]
+    weights: Float[np.ndarray, " rationales"]
+    predicted: Bool[np.ndarray, "texts outputs"]
+    explained: Bool[np.ndarray, "texts outputs"]
+    gold: Int[np.ndarray, " texts"]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return len(self.texts), len(self.operators), len(self.poolings), len(self.lengths)
+
+    def lost(self, reading: Reading, whose: str) -> Float[np.ndarray, "2 texts operators poolings lengths"]:
+        """v(full) − v(kept) and v(full) − v(removed), expected over tied scores; NaN where that class is not read.
+
+        Args:
+            whose: "predicted", "gold" or a label.
+
+        Raises:
+            Unsupported: a decision is read of a continuation.
+        """
+        wanted, applies = self._wanted(whose), self.reads(whose)
+        # elsewhere anything that can be read will do
+        chosen = np.where(applies[:, None], wanted, self.predicted)
+        read = read_chosen_labels if self.labels else read_chosen_steps
+        values = read(torch.from_numpy(self.outputs).double(), torch.from_numpy(chosen[self.text]), reading).numpy()
+        full = values[self.full][self.text[self.kept]]
+        size = int(np.prod(self.shape))
+        lost = [
+            np.bincount(self.rationale, self.weights * (full - values[rows]), size).reshape(self.shape)
+            for rows in (self.kept, self.removed)
+        ]
+        return np.where(applies[:, None, None, None], np.stack(lost), np.nan)
+
+    def reads(self, whose: str) -> Bool[np.ndarray, " texts"]:
+        """On which texts a class is read: the decided one on every text, any other where it is explained."""
+        if whose == "predicted":
+            return np.ones(len(self.texts), dtype=bool)
+        wanted = self._wanted(whose)
+        return wanted.any(axis=1) & (wanted == self.explained).all(axis=1)
+
+    def _wanted(self, whose: str) -> Bool[np.ndarray, "texts outputs"]:
+        """Which outputs are those of a class; none where there is no such label."""
+        if whose == "predicted":
+            return self.predicted
+        label = self.labels.index(whose) if whose in self.labels else NO_LABEL
+        index = self.gold if whose == "gold" else np.full(len(self.texts), label)
+        return index[:, None] == np.arange(self.predicted.shape[1])
+
+
+def raw_outputs(prepared: Prepared, cell: Cell, attributions: Sequence[Attribution]) -> RawOutputs:
+    """Ask the network for all rationales of a cell, the kept and the removed, under every operator.
+
+    Raises:
+        Unsupported: an operator is not for this model; its head does not decide for one of several labels.
+        AttrimarkError: another pooling needs scores of tokens, which were not kept.
+    """
+    choices = cell.choices
+    if choices is None:
+        raise ValueError(f"cell {cell.id} has no choices to go through")
+    if prepared.model.labels:
+        prepared.model.require_one_of_labels()
+    operators = cell.operators or prepared.operators
+    for operator in operators:
+        prepared.require(operator)
+    rows = judged_rows(prepared, "predicted", attributions)
+    asked = [_Asked(each, cell, choices) for each in attributions]
+    wanted: list[tuple[Encoded, Operator, np.ndarray]] = [
+        (rows[each.example.id], operator, np.stack(asks.subsets))
+        for each, asks in zip(attributions, asked, strict=True)
+        for operator in operators
+    ]
+    found = prepared.evaluator.outputs(wanted)
+    width = max(each.shape[1] for each in found)
+    starts = np.cumsum([0, *map(len, found)])[:-1].reshape(len(asked), len(operators))
+    shape = len(asked), len(operators), len(choices.poolings), len(choices.lengths)
+    rationales = [
+        (np.ravel_multi_index((text, place, *each.choice), shape), start + each.kept, start + each.removed, each.weight)
+        for text, asks in enumerate(asked)
+        for place, start in enumerate(starts[text])
+        for each in asks.rationales
+    ]
+    index, kept, removed, weights = zip(*rationales, strict=True)
+    names = prepared.model.labels
+    return RawOutputs(
+        texts=tuple(each.example.id for each in attributions),
+        labels=names,
+        operators=operators,
+        poolings=choices.poolings,
+        lengths=choices.lengths,
+        outputs=np.concatenate([np.pad(each, ((0, 0), (0, width - each.shape[1]))) for each in found]),
+        text=np.repeat(np.arange(len(asked)), [len(operators) * len(asks.subsets) for asks in asked]),
+        full=starts[:, 0] + _FULL,
+        empty=starts + _EMPTY,
+        rationale=np.array(index, dtype=np.int64),
+        kept=np.array(kept, dtype=np.int64),
+        removed=np.array(removed, dtype=np.int64),
+        weights=np.array(weights, dtype=np.float64),
+        predicted=np.stack([_mask(rows[each.example.id].target, width) for each in attributions]),
+        explained=np.stack([_mask(each.target, width) for each in attributions]),
+        gold=np.array([_gold(each.example.label, names) for each in attributions], dtype=np.int64),
+    )
+
+
+def poolable(cell: Cell, attributions: Sequence[Attribution]) -> bool:
+    """Whether all of the cell's poolings can be made of the attributions: token scores were not always kept."""
+    if cell.choices is None or isinstance(cell.method, SubsetMethod) or set(cell.choices.poolings) <= {cell.pooling}:
+        return True
+    return all(each.unpooled is not None for each in attributions)
+
+
+class _Rationale(NamedTuple):
+    """One rationale of a text: the places of its pooling and its length, and of its subsets."""
+
+    choice: tuple[int, int]
+    kept: int
+    removed: int
+    weight: float
+
+
+class _Asked:
+    """The subsets of one text, each once, and the rationales that they are of."""
+
+    def __init__(self, attribution: Attribution, cell: Cell, choices: Choices) -> None:
+        count = len(attribution.features)
+        self.subsets: list[Bool[np.ndarray, " features"]] = []
+        self._places: dict[bytes, int] = {}
+        for ends in (True, False):
+            self._place(np.full(count, ends))
+        self.rationales: list[_Rationale] = []
+        for pooling, name in enumerate(choices.poolings):
+            scores = _scores(attribution, cell, name)
+            for size, share in enumerate(choices.lengths):
+                # ties are broken alike for all methods of a text
+                rng = generator_of(cell.suite_seed, "ties", attribution.example.id, share)
+                keeps, weights = selections(scores, length(share, count), rng)
+                self.rationales += [
+                    _Rationale((pooling, size), self._place(keep), self._place(~keep), float(weight))
+                    for keep, weight in zip(keeps, weights, strict=True)
+                ]
+
+    def _place(self, keep: Bool[np.ndarray, " features"]) -> int:
+        place = self._places.setdefault(keep.tobytes(), len(self.subsets))
+        if place == len(self.subsets):
+            self.subsets.append(keep)
+        return place
+
+
+def _scores(attribution: Attribution, cell: Cell, pooling: Pooling) -> Float[np.ndarray, " features"]:
+    """The scores as they are, or of their tokens pooled in another way."""
+    if pooling == cell.pooling or isinstance(cell.method, SubsetMethod):
+        return attribution.scores
+    if attribution.unpooled is None or attribution.feature_of is None:
+        raise AttrimarkError(f"{cell.method}: its token scores were not kept, so they cannot be pooled by {pooling}")
+    return pooled(attribution.unpooled, attribution.feature_of, len(attribution.features), pooling)
+
+
+def _mask(target: Target | None, width: int) -> Bool[np.ndarray, " outputs"]:
+    if target is None:
+        raise ValueError("a row that is judged has a target")
+    return np.isin(np.arange(width), target.chosen)
+
+
+def _gold(label: str | None, names: Sequence[str]) -> int:
+    return names.index(label) if label in names else NO_LABEL

@@ -1,0 +1,1 @@
+"""Metrics of rationales of several lengths, as curves."""

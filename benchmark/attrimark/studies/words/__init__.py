@@ -1,0 +1,1 @@
+"""What each method scores every word of some texts."""

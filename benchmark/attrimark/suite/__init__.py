@@ -1,0 +1,1 @@
+"""What is asked: matrices of everything that is crossed, written out as cells."""

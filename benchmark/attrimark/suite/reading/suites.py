@@ -1,0 +1,271 @@
+"""Suites, as `benchmarks.toml` names them. The file is data: nothing in it is imported, run or expanded.
+
+What a suite says outside its matrices is the default for all of them; a suite without any
+`[[suites.NAME.matrix]]` is one matrix made of its own keys. A plugin is a name, or a table of a name and options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+from attrimark_registry.catalog import Catalog
+from attrimark_registry.names import nearest
+from attrimark_registry.plugin import Kind, Plugin, PopulationMetric
+from attrimark_registry.removal import Operator
+from attrimark_registry.text import Granularity
+from pydantic import Field, ValidationError
+
+from attrimark.studies.comparisons.claim import Claim
+from attrimark.studies.comparisons.comparable import complaints_of_comparison
+from attrimark.studies.comparisons.factor_comparison import FactorComparison
+from attrimark.studies.multiverse.choices import Choices
+from attrimark.studies.regression.recorded import MOST_PRIMARY
+from attrimark.studies.stability.equivalence import Equivalence, judges
+from attrimark.studies.stability.prediction import Prediction
+from attrimark.suite.matrix import chains_of, named
+from attrimark.suite.replication import Replication
+from attrimark.suite.suite import Matrix, Pooling, Suite
+
+from .complaints import complaints_of, must_be, unknown_key, validated
+from .document import Complaint, ConfigError, Document, read_document
+from .locate import KeyPath
+from .references import read_plugin, with_steps
+
+__all__ = ["ConfigError", "Matrix", "Suite", "read_suite", "read_suites"]
+
+AtLeastOne = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+
+SUITE_KEYS: Mapping[str, Any] = {
+    "title": str,
+    "seed": Seed,
+    "replicates": AtLeastOne,
+    "isolate": bool,
+    "equivalent": Equivalence,
+    "predictions": tuple[Prediction, ...],
+    "comparisons": tuple[FactorComparison, ...],
+    "primary": Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_PRIMARY)],
+    "store_text": bool,
+    "replication": Replication,
+    "multiverse": Choices,
+}
+PLUGIN_KEYS: Mapping[str, Kind] = {
+    "datasets": "dataset",
+    "models": "model",
+    "quantizers": "quantizer",
+    "methods": "method",
+    "metrics": "metric",
+}
+PLAIN_KEYS: Mapping[str, Any] = {
+    "seeds": AtLeastOne | Annotated[tuple[Seed, ...], Field(min_length=1)],
+    "operator": Operator,
+    "operators": Annotated[tuple[Operator, ...], Field(min_length=1)],
+    "target": Annotated[str, Field(min_length=1)],
+    "granularity": Granularity,
+    "pooling": Pooling,
+    "explain": AtLeastOne,
+    "train": AtLeastOne,
+    "each_token": bool,
+}
+KEYS_INSIDE: Mapping[str, Sequence[str]] = {
+    "equivalent": [each.name for each in fields(Equivalence)],
+    "predictions": list(Prediction.model_fields),
+    "multiverse": [each.name for each in fields(Choices)],
+    "replication": list(Replication.model_fields),
+    "comparisons": [*FactorComparison.model_fields, *Claim.model_fields],
+}
+MATRIX_KEYS = tuple(each.name for each in fields(Matrix))
+REQUIRED = ("datasets", "models", "methods", "metrics")
+
+
+def read_suites(path: Path, catalog: Catalog) -> dict[str, Suite]:
+    """All suites of a file, by name.
+
+    Raises:
+        ConfigError: all that is wrong, one line each.
+    """
+    document = read_document(path)
+    return _read(document, list(_tables(document)), catalog)
+
+
+def read_suite(path: Path, name: str, catalog: Catalog) -> Suite:
+    """One suite. Others in the file are not looked at: they may name plugins that are not installed here.
+
+    Raises:
+        ConfigError: all that is wrong with it, one line each; or there is no suite of that name.
+    """
+    document = read_document(path)
+    known = _tables(document)
+    if name not in known:
+        there_are = ", ".join(known)
+        unknown = f'no suite named "{name}" (there are: {there_are}){nearest(name, known)}'
+        raise document.error([Complaint((), unknown)])
+    return _read(document, [name], catalog)[name]
+
+
+def _tables(document: Document) -> Mapping[str, Any]:
+    suites = document.data.get("suites")
+    complaints = [Complaint((key,), unknown_key(key, ["suites"])) for key in document.data if key != "suites"]
+    if not isinstance(suites, dict) and suites is not None:
+        complaints.append(Complaint(("suites",), must_be("a table", suites)))
+    elif not suites and not complaints:
+        complaints.append(Complaint((), "there are no suites: write a table [suites.NAME]"))
+    if complaints or not isinstance(suites, dict):
+        raise document.error(complaints)
+    return suites
+
+
+def _read(document: Document, names: Sequence[str], catalog: Catalog) -> dict[str, Suite]:
+    reader = _Reader(catalog)
+    suites = {name: reader.suite(name, document.data["suites"][name]) for name in names}
+    if reader.complaints:
+        raise document.error(reader.complaints)
+    return {name: suite for name, suite in suites.items() if suite}
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads on after an error, so that all are told at once; what it returns counts only without one."""
+
+    catalog: Catalog
+    complaints: list[Complaint] = field(default_factory=list)
+
+    def suite(self, name: str, given: Any) -> Suite | None:
+        path = ("suites", name)
+        if not isinstance(given, dict):
+            return self.complain(path, must_be("a table", given))
+        own = {key: self.plain(kind, given[key], (*path, key)) for key, kind in SUITE_KEYS.items() if key in given}
+        rows = given.get("matrix", [{}])
+        rest = {key: value for key, value in given.items() if key not in (*SUITE_KEYS, "matrix")}
+        defaults = self.keys(rest, path, (*SUITE_KEYS, "matrix", *MATRIX_KEYS))
+        if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+            return self.complain((*path, "matrix"), f"must be tables: write [[suites.{name}.matrix]] above each")
+        matrices = []
+        for index, row in enumerate(rows):
+            where = (*path, "matrix", index) if "matrix" in given else path
+            matrices.append(self.matrix({**defaults, **self.keys(row, where, MATRIX_KEYS)}, where))
+        self.selectable(own.get("equivalent"), [matrix for matrix in matrices if matrix], (*path, "equivalent"))
+        self.foretellable(own.get("predictions"), [matrix for matrix in matrices if matrix], (*path, "predictions"))
+        self.comparable(own.get("comparisons"), [matrix for matrix in matrices if matrix], (*path, "comparisons"))
+        self.gating(own.get("primary"), [matrix for matrix in matrices if matrix], (*path, "primary"))
+        return None if self.complaints else Suite(name, tuple(matrices), **own)
+
+    def selectable(self, rule: Equivalence | None, matrices: Sequence[Matrix], path: KeyPath) -> None:
+        """Seeds can be chosen only by an accuracy that the suite measures."""
+        if rule and not all(any(judges(each, rule.split) for each in matrix.metrics) for matrix in matrices):
+            add = f'add {{ name = "accuracy", split = "{rule.split}" }} to metrics'
+            self.complain(path, f"seeds are chosen by their accuracy on the {rule.split} texts: {add}")
+
+    def foretellable(self, predictions: Sequence[Prediction] | None, matrices: Sequence[Matrix], path: KeyPath) -> None:
+        """What predictions speak of must be in the suite."""
+        if not matrices:
+            return
+        metrics = [each for matrix in matrices for each in matrix.metrics if isinstance(each, PopulationMetric)]
+        known = {
+            "metric": [name for each in metrics for name in (each.name, str(each))],
+            "method": [name for matrix in matrices for each in matrix.methods for name in (each.name, str(each))],
+            "chain": [named(chain) for matrix in matrices for chain in chains_of(matrix)],
+        }
+        for index, prediction in enumerate(predictions or ()):
+            for key in ("metric", "method", "chain", "than"):
+                value = getattr(prediction, key)
+                if value is not None:
+                    self.member(value, known["chain" if key == "than" else key], (*path, index, key))
+
+    def comparable(
+        self, comparisons: Sequence[FactorComparison] | None, matrices: Sequence[Matrix], path: KeyPath
+    ) -> None:
+        """What is compared must be in the suite and vary."""
+        if self.complaints:
+            return  # a matrix that could not be read may have it
+        for index, comparison in enumerate(comparisons or ()):
+            self.complaints.extend(complaints_of_comparison(comparison, matrices, (*path, index)))
+
+    def gating(self, primary: Sequence[str] | None, matrices: Sequence[Matrix], path: KeyPath) -> None:
+        """What gates a build must be measured here: of explanations or of a model, not over seeds."""
+        if self.complaints:
+            return  # a matrix that could not be read may have it
+        metrics = [each for matrix in matrices for each in matrix.metrics if not isinstance(each, PopulationMetric)]
+        for index, value in enumerate(primary or ()):
+            self.member(value, [name for each in metrics for name in (each.name, str(each))], (*path, index))
+
+    def member(self, value: str, names: Sequence[str], path: KeyPath) -> None:
+        """A name of something that the suite has."""
+        if value not in names:
+            known = list(dict.fromkeys(names))
+            there_are = ", ".join(known)
+            self.complain(path, f'"{value}" is not in this suite (there are: {there_are}){nearest(value, known)}')
+
+    def keys(self, given: Mapping[str, Any], path: KeyPath, allowed: Sequence[str]) -> dict[str, Any]:
+        """The values of a matrix's keys, where they are written; None where a value is wrong."""
+        values: dict[str, Any] = {}
+        for key, value in given.items():
+            where = (*path, key)
+            if key in PLAIN_KEYS:
+                values[key] = self.plain(PLAIN_KEYS[key], value, where)
+            elif key in PLUGIN_KEYS:
+                values[key] = self.items(value, where, partial(self.plugin, PLUGIN_KEYS[key]))
+            elif key == "strategies":
+                values[key] = self.items(value, where, self.chain)
+            else:
+                self.complain(where, unknown_key(key, allowed))
+        return values
+
+    def matrix(self, values: dict[str, Any], path: KeyPath) -> Matrix | None:
+        missing = [f'"{key}"' for key in REQUIRED if key not in values]
+        if missing:
+            self.complain(path, f"missing {', '.join(missing)}")
+        if self.complaints:
+            return None
+        if isinstance(values.get("seeds"), int):
+            values["seeds"] = tuple(range(values["seeds"]))  # seeds = 3 is short for [0, 1, 2]
+        values.setdefault("quantizers", (self.catalog.make("quantizer", "none"),))
+        return Matrix(**values)
+
+    def plain(self, kind: Any, given: Any, path: KeyPath) -> Any:
+        try:
+            value = validated(kind, given)
+        except ValidationError as error:
+            self.complaints.extend(complaints_of(error, given, path, KEYS_INSIDE.get(str(path[-1]), ())))
+            return None
+        if isinstance(value, tuple):
+            self.different(value, path)
+        return value
+
+    def items(self, given: Any, path: KeyPath, read: Callable[[Any, KeyPath], Any]) -> tuple[Any, ...]:
+        """A list's elements, each read; they must differ."""
+        if not isinstance(given, list) or not given:
+            self.complain(path, must_be("a list of one or more", given))
+            return ()
+        values = tuple(read(each, (*path, index)) for index, each in enumerate(given))
+        self.different(values, path)
+        return values
+
+    def different(self, values: tuple[Any, ...], path: KeyPath) -> None:
+        for index, value in enumerate(values):
+            first = values.index(value)
+            if value is not None and first < index:
+                self.complain((*path, index), f"the same as {path[-1]}[{first}]: name each once")
+
+    def chain(self, given: Any, path: KeyPath) -> tuple[Plugin, ...] | None:
+        """A step or a list of steps, without those that do nothing."""
+        if not isinstance(given, list):
+            steps = [self.step(given, path)]
+        elif given:
+            steps = [self.step(each, (*path, index)) for index, each in enumerate(given)]
+        else:
+            return self.complain(path, 'must not be empty: "none" is the model as loaded')
+        return tuple(step for step in steps if step and step.name != "none") if all(steps) else None
+
+    def step(self, given: Any, path: KeyPath) -> Plugin | None:
+        return read_plugin(with_steps(self.catalog), "strategy", given, path, self.complaints)
+
+    def plugin(self, kind: Kind, given: Any, path: KeyPath) -> Plugin | None:
+        return read_plugin(self.catalog, kind, given, path, self.complaints)
+
+    def complain(self, path: KeyPath, message: str) -> None:
+        self.complaints.append(Complaint(path, message))
