@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from attrimark.commands.fresh_run import spread_of
 from attrimark.results.bundle import write_whole
 from attrimark.results.redaction import WITHHELD
-from attrimark.studies.regression.anew import spread_of
 from attrimark.studies.regression.recorded import (
     Explanations,
     Facts,

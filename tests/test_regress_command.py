@@ -1,13 +1,10 @@
 """`attrimark record` and `attrimark regress`, as a build uses them: exit codes, bad input, pairs, documentation."""
 
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,19 +12,13 @@ import click
 import pytest
 import yaml
 from attrimark.cli import main
-from attrimark.results.redaction import WITHHELD
+from attrimark.commands.fresh_run import Interrupted, store_at
 from attrimark.results.store import Store
-from attrimark.run.local import Slot
-from attrimark.studies.regression.anew import Interrupted, store_at
 from attrimark.studies.regression.recorded import group_of, read_recorded, values_path, write_recorded
-from attrimark.studies.regression.work_trees import in_tree, side
 from attrimark.suite.matrix import cells_of
 from attrimark.suite.reading.suites import read_suite
-from attrimark_registry import AttrimarkError
 from attrimark_registry.catalog import load_catalog
 from click.testing import CliRunner
-
-from tests.references.strangers import PLUGINS, changed, distribution
 
 DOCS = (Path(__file__).parents[1] / "docs" / "regression.md").read_text()
 
@@ -358,17 +349,6 @@ def test_texts_are_shown_where_both_the_suite_and_the_recorded_file_allow_it(she
     assert read_recorded(Path("recorded.json")).store_text == stored
 
 
-@pytest.mark.long
-def test_a_side_that_times_can_leave_out_what_it_says(shell, capfd):
-    suite, discreet = Path("benchmarks.toml"), Slot(0, "cpu", 1, discreet=True)
-    with side("head", None, suite, "ci", discreet, Path()) as one, pytest.raises(AttrimarkError) as error:
-        one.ask("a cell that says a moving text", 1)
-    assert str(error.value) == WITHHELD
-    with pytest.raises(AttrimarkError, match=r"exit code 1$"), side("head", None, suite, "cl", discreet, Path()):
-        pass
-    assert not capfd.readouterr().err
-
-
 @pytest.mark.parametrize("keep", [True, False])
 def test_an_interrupted_run_can_be_taken_up_again_unless_it_holds_texts(keep):
     folder, interrupted = ended_by(KeyboardInterrupt, keep)
@@ -399,67 +379,11 @@ def test_interrupting_ends_with_2_and_the_command_to_resume(shell, monkeypatch):
     def interrupt(*given, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("attrimark.studies.regression.anew.taken", interrupt)
+    monkeypatch.setattr("attrimark.commands.fresh_run.taken", interrupt)
     monkeypatch.setattr(sys, "argv", ["attrimark", "regress", "ci", *STORED])
     for ended in (shell("regress", "ci", *STORED), record(shell)):
         assert ended.exit_code == 2
         assert "Resume with: attrimark regress ci --store store --no-run" in ended.stderr
-
-
-# Time, in pairs of work trees
-
-# a clock that only the slow method moves, so that no other work on this machine does
-BY_HAND = """PAUSE = 0.1
-elapsed = [0.0]
-time.perf_counter = lambda: elapsed[0]
-"""
-
-
-@pytest.mark.long
-def test_a_commit_slower_by_a_fifth_is_caught_in_pairs(shell, tmp_path, monkeypatch):
-    site = tmp_path / "site"
-    monkeypatch.setattr(time, "perf_counter", time.perf_counter)  # which the plugins replace in this process too
-    plugins = changed(PLUGINS, "PAUSE = 0.1\n", BY_HAND)
-    plugins = changed(plugins, "time.sleep(PAUSE)", "elapsed[0] += PAUSE")
-    distribution(site, plugins)
-    suite = Path("benchmarks.toml").read_text().replace('["random", "input-x-gradient"]', '["my-slow"]', 1)
-    Path("benchmarks.toml").write_text(suite)
-    monkeypatch.syspath_prepend(site)
-    monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-    for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "first"]):
-        subprocess.run(["git", *words], check=True)
-    fill()
-    assert record(shell).exit_code == 0
-    distribution(site, changed(plugins, "PAUSE = 0.1\n", "PAUSE = 0.12\n"))
-    told = shell("regress", "ci", *STORED, "--paired", "HEAD", "--threads", "1", "--json")
-    assert told.exit_code == 1, told.output
-    bad = [each for each in json.loads(told.stdout)["findings"] if each["verdict"] != "same"]
-    assert [(each["what"], each["verdict"]) for each in bad] == [("seconds", "regressed")]
-    assert "30 pairs" in bad[0]["reason"]
-    trees = subprocess.run(["git", "worktree", "list"], capture_output=True, text=True).stdout
-    assert len(trees.splitlines()) == 1
-
-
-def test_a_commit_that_is_not_there_is_told_before_anything_runs(shell):
-    subprocess.run(["git", "init", "-q"], check=True)
-    fill()
-    record(shell)
-    told = shell("regress", "ci", "--paired", "no-such-ref")
-    assert told.exit_code == 4
-    assert "no commit 'no-such-ref'" in told.stderr
-
-
-def test_what_is_imported_from_the_repository_is_found_in_the_other_tree(tmp_path, monkeypatch):
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    (tmp_path / "src").mkdir()
-    (tmp_path / ".venv/lib/site-packages").mkdir(parents=True)
-    other = tmp_path / "elsewhere"
-    (other / "src").mkdir(parents=True)
-    (other / ".venv/lib/site-packages").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", ["/usr/lib", str(tmp_path / ".venv/lib/site-packages"), str(tmp_path / "src")])
-    assert in_tree(other) == [str(other / "src")]
 
 
 # The documentation

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from attrimark.statistics.holm import holm
 from attrimark.statistics.intervals import crossed_interval
-from attrimark.studies.regression.paired_timing import found, interval_of_median, timed
 from attrimark.studies.regression.quality_change import (
     detectable,
     new_seed_detectable,
@@ -472,65 +471,6 @@ def test_power_is_what_the_documentation_says():
 
 def test_one_text_has_no_detectable_change():
     assert math.isnan(detectable(np.array([[0.1]]), 1))
-
-
-# Time, in pairs
-
-
-def clock(slowdown, seed, load=0.3, pause=0.1):
-    """A busy machine: its speed drifts from minute to minute, and now and then something else runs."""
-    rng = np.random.default_rng(seed)
-    pace = [0.0]
-
-    def measure(side):
-        pace[0] = 0.98 * pace[0] + rng.normal(0, load * 0.05)
-        interrupted = rng.exponential(0.5) if rng.random() < pause else 0
-        return (slowdown if side == "head" else 1.0) * math.exp(pace[0] + abs(rng.normal(0, 0.03))) * (1 + interrupted)
-
-    return measure
-
-
-def test_a_busy_machine_alone_never_looks_slower():
-    assert not [seed for seed in range(200) if found("cell", clock(1.0, seed)).verdict == "regressed"]
-
-
-def test_a_fifth_slower_is_caught_on_a_busy_machine():
-    caught = [found("cell", clock(1.2, seed, pause=0.02)).verdict == "regressed" for seed in range(200)]
-    assert np.mean(caught) > 0.9
-
-
-def test_a_fifth_slower_is_always_caught_where_times_are_steady():
-    finding = found("cell", lambda side: 1.2 if side == "head" else 1.0)
-    assert finding.verdict == "regressed"
-    assert "1.200 times the base's" in finding.reason
-    assert "30 pairs" in finding.reason
-    assert exit_code([finding]) == 1
-    assert found("cell", lambda side: 1.0 if side == "head" else 1.2).verdict == "improved"
-    assert found("cell", lambda side: 1.0).verdict == "same"
-
-
-def test_a_slowdown_must_be_seen_twice():
-    times = iter([1.0, 1.2, 1.2, 1.0] * 5 + [1.0] * 60)
-    assert found("cell", lambda side: next(times)).verdict == "same"
-
-
-def test_pairs_alternate():
-    asked = []
-
-    def measure(side):
-        asked.append(side)
-        return 1.0
-
-    timed(measure, 4)
-    assert asked == ["base", "head", "head", "base"] * 2
-
-
-@pytest.mark.parametrize("count", [10, 11, 30, 100])
-def test_the_median_lies_between_the_order_statistics(count):
-    """Exactly: the ends' ranks are the widest that leave at most 2.5 % on each side."""
-    low, high = interval_of_median(np.arange(count, dtype=float))
-    assert high == count - 1 - low
-    assert stats.binom.cdf(low, count, 0.5) <= 0.025 < stats.binom.cdf(low + 1, count, 0.5)
 
 
 # Exit codes and reports

@@ -55,12 +55,13 @@ def command(
     from attrimark.results.redaction import telling_of
     from attrimark.run.local import slots_for
     from attrimark.run.progress import Progress
-    from attrimark.studies.regression.anew import Interrupted, Run, spread_of, store_at
     from attrimark.studies.regression.power import power_of
     from attrimark.studies.regression.recorded import check_place, read_recorded, settle, write_recorded
     from attrimark.studies.regression.recording import is_as_recorded, outdated, primary_of, renewed, troubles
     from attrimark.suite.matrix import cells_of
     from attrimark.suite.reading.suites import read_suite
+
+    from .fresh_run import Interrupted, Run, spread_of, store_at
 
     if not reason.strip():
         raise click.UsageError("--reason must say why")

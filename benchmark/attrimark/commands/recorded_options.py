@@ -13,7 +13,7 @@ import click
 from . import options
 
 if TYPE_CHECKING:
-    from attrimark.studies.regression.anew import Interrupted
+    from .fresh_run import Interrupted
 
 INTERRUPTED = 2
 

@@ -25,10 +25,6 @@ from . import options, recorded_options
     "--improvements", type=click.Choice(["warn", "fail", "ignore"]), default="warn", show_default=True,
     help="What to do about numbers better than recorded.",
 )  # fmt: skip
-@click.option("--paired", metavar="BASE_REF", help="Also time each method against that commit, in pairs.")
-@click.option("--pairs", type=click.IntRange(min=10), default=10, show_default=True)
-@click.option("--threshold", type=click.FloatRange(min=0, min_open=True), default=0.10, show_default=True,
-              help="Of --paired: how much slower is a regression.")  # fmt: skip
 @click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit's XML.")
 @click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Append Markdown, for a job summary.")
 @options.as_json
@@ -44,9 +40,6 @@ def command(
     mode: Any,
     strict: bool,
     improvements: Any,
-    paired: str | None,
-    pairs: int,
-    threshold: float,
     junit: Path | None,
     markdown: Path | None,
     as_json: bool,
@@ -69,14 +62,14 @@ def command(
     from attrimark.results.redaction import telling_of
     from attrimark.run.local import slots_for
     from attrimark.run.progress import Progress
-    from attrimark.studies.regression.anew import Interrupted, Run, store_at
     from attrimark.studies.regression.recorded import check_place, hashed, read_recorded
     from attrimark.studies.regression.recording import narrowed, primary_of
     from attrimark.studies.regression.regression import compare, exit_code
     from attrimark.studies.regression.reports import Report, append_markdown, as_text, notes_on, to_line, write_junit
-    from attrimark.studies.regression.work_trees import commit_of, time_pairs
     from attrimark.suite.matrix import cells_of
     from attrimark.suite.reading.suites import read_suite
+
+    from .fresh_run import Interrupted, Run, store_at
 
     if no_run and store is None:
         raise click.UsageError("--no-run needs --store: there is nothing else to compare")
@@ -87,8 +80,6 @@ def command(
         raise click.UsageError(f"{recorded} holds the suite {before.suite}, not {suite}")
     for place in filter(None, (junit, markdown)):
         check_place(place)
-    if paired:
-        paired = commit_of(paired)
     gating = primary_of(cells_of(chosen), primary or chosen.primary, before.primary)
     # either of the two may forbid it
     before = replace(before, primary=gating, store_text=before.store_text and chosen.store_text)
@@ -98,15 +89,13 @@ def command(
     try:
         with store_at(store, keep=before.store_text, telling=telling) as opened:
             run = Run(chosen, opened, [] if no_run else working, catalog.manager, only)
-            cells, names = run.cells
+            cells, _ = run.cells
             now = run.taken(gating, before.store_text)
     except Interrupted as interrupted:
         recorded_options.resume(context, interrupted)
         return
     shown = {hashed(each.id): each for cell in cells for each in cell.variant.examples} if before.store_text else {}
     findings = compare(narrowed(before, only), now, mode, shown) if now.cells else []
-    if paired and now.cells:
-        findings += time_pairs(paired, config, suite, cells, names, working[0], pairs, threshold)
     given = ["regress", suite, "--config", str(config), "--recorded", str(recorded)]
     given += [word for metric in primary for word in ("--primary", metric)]
     given += [f"--{mode}"] if mode else []

@@ -1,7 +1,7 @@
 """A run compared with what was recorded: one finding for each state, cost and metric, with its verdict.
 
 Costs are counted, so they are compared as numbers; the values of metrics are compared by statistics, and only the
-primary metrics gate; wall time is not looked at here (`paired_timing`).
+primary metrics gate; wall time is not looked at.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .tolerances import LIMITED_BY_MACHINE, is_equal, smallest_change, tolerance
 from .worst_texts import WorstText, by_cost, by_value
 
 Verdict = Literal["same", "improved", "regressed", "inconclusive", "new", "missing", "incomparable"]
-Kind = Literal["state", "cost", "quality", "time"]
+Kind = Literal["state", "cost", "quality"]
 Mode = Literal["same-weights", "retrained"]
 Improvements = Literal["warn", "fail", "ignore"]
 
@@ -41,7 +41,7 @@ class Finding:
 
     Attributes:
         cell: a cell's name; for quality and time what its seeds share.
-        what: "status", the name of a cost or a metric, or "seconds".
+        what: "status", or the name of a cost or a metric.
         gates: whether it decides about the build.
         before, after: what was compared: sums over texts for costs, means over seeds and texts for metrics.
         reason: in words.

@@ -48,7 +48,7 @@ class Report:
 
     def again(self, finding: Finding) -> str:
         """One line that computes this finding's cells again and compares them."""
-        pattern = escape(finding.cell) + (" × seed *" if finding.kind in ("quality", "time") else "")
+        pattern = escape(finding.cell) + (" × seed *" if finding.kind == "quality" else "")
         return shlex.join(["attrimark", *self.command, "--only", pattern])
 
     @property

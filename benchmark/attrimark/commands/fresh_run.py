@@ -17,11 +17,10 @@ from attrimark.results.redaction import Telling, everything
 from attrimark.results.store import Store
 from attrimark.run.local import Slot
 from attrimark.run.scheduler import run_cells
+from attrimark.studies.regression.recorded import Recorded
+from attrimark.studies.regression.recording import matching, means_by_group, names_of, taken
 from attrimark.suite.matrix import Cell, cells_of
 from attrimark.suite.suite import Suite
-
-from .recorded import Recorded
-from .recording import matching, means_by_group, names_of, taken
 
 
 @dataclass(frozen=True)
