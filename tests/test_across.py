@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attrimark.document.sheet_forms import rendered
-from attrimark.studies.leaderboard.across_tables import as_json, sheet_of
+from attrimark.studies.leaderboard.across_tables import as_json, section_of
 from attrimark.studies.leaderboard.leaderboard import leaderboards
 from attrimark.studies.leaderboard.normalised import normalised
 from attrimark.studies.leaderboard.standings import standings
@@ -25,10 +24,11 @@ from tests.references.drawn_records import (
     flat,
     joined,
 )
+from tests.references.written import rendered
 
 
 def as_text(found, form="table"):
-    return rendered([sheet_of(found)], form)
+    return rendered([section_of(found)], form)
 
 
 CHAINS = ("full", "frozen", "lora", "full → nf4", "frozen → nf4", "lora → nf4")

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from attrimark.document.sheet_forms import rendered
-from attrimark.report.contribution import answer
 from attrimark.results.bundle import write_bundle
+from attrimark.results.results import Results
 from attrimark.results.store import Store
 from attrimark.statistics.roc import auc, best_trivial, draws_of_texts, estimate, like_lengths, true_positive_rate
 from attrimark.studies.tuco import steering_figures
 from attrimark.studies.tuco.contributions import Contributions
 from attrimark.studies.tuco.detection import classes_of, detect, detections
 from attrimark.studies.tuco.layer_profile import drawn, profiles
+from attrimark.studies.tuco.sections import answer, section_of
 from attrimark.studies.tuco.steering import cross_validated, largest_fall, steerings
-from attrimark.studies.tuco.tables import as_json, sheet_of
+from attrimark.studies.tuco.tables import as_json
 from attrimark.suite.matrix import cells_of
 from attrimark.suite.reading.suites import read_suite
 from attrimark.suite.suite import Matrix, Suite
@@ -43,6 +43,8 @@ from attrimark_registry.text import Feature
 from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
+
+from tests.references.written import rendered
 
 LABELS = ("negative", "positive")
 NUMBERS = some.lists(some.integers(0, 6), min_size=1, max_size=12)
@@ -424,9 +426,9 @@ def test_curves_and_detectors_are_read_from_stored_measures(tmp_path):
                 store.save(
                     Record(cell.id, cell.specs, "ok", bundle=store.adopt(write_bundle(by_block(cell), store.spool)))
                 )
-        found = detections(suite(), store)
-        (curve,) = steerings(suite(), store)
-        shown = profiles(suite(), store)
+        results = Results(suite(), store)
+        found, shown = detections(results), profiles(results)
+        (curve,) = steerings(results)
     assert len(found) == 4
     for each in found:
         assert (each.first, each.second, each.detector) == ("task", "other", "tuco")
@@ -451,13 +453,13 @@ def test_curves_and_detectors_are_read_from_stored_measures(tmp_path):
         "other": [0.5, 0.5, 1.0, 1.0],
     }
     contributions = Contributions(tuple(found), (curve,), tuple(shown))
-    text = rendered([sheet_of(contributions)])
+    text = rendered([section_of(contributions)])
     assert "task > other, tuco" in text
     assert "Between 0 and 1, accuracy falls nowhere." in text
-    markdown = rendered([sheet_of(contributions)], "markdown")
+    markdown = rendered([section_of(contributions)], "markdown")
     assert "| AUC − best trivial, like lengths |" in " ".join(markdown.split())
     assert "fine-tuning, other |" in markdown
-    assert "\\caption{" in rendered([sheet_of(contributions)], "latex")
+    assert "\\caption{" in rendered([section_of(contributions)], "latex")
     plain = json.loads(json.dumps(as_json(contributions), allow_nan=False))
     assert plain["detections"][0]["auc"]["mean"] == found[0].auc.mean
     assert plain["profiles"][0]["means"]["task"]["block 1 · fine-tuning"] == 2.0

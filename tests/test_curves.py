@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from attrimark.document.figures import save_drawings
 from attrimark.results.results import Results
 from attrimark.results.store import Store
-from attrimark.studies.rationale_curves.curves import curves, drawn, write_curves
+from attrimark.studies.rationale_curves.curves import curves, drawn, section
 from attrimark.suite.matrix import cells_of
 from attrimark.suite.suite import Matrix, Suite
 from attrimark_plugins.datasets.planted import Planted
@@ -71,7 +72,7 @@ def test_a_curve_is_the_mean_of_the_points_of_all_texts(store: Store):
 def test_a_line_for_each_method_is_drawn_and_written(store: Store, tmp_path: Path):
     (curve,) = curves(Results(SUITE, store))
     assert len(drawn(curve).axes[0].lines) == 2
-    written = write_curves(Results(SUITE, store), tmp_path / "figures")
+    written = save_drawings(section(curves(Results(SUITE, store))).drawings, tmp_path / "figures")
     assert sorted(path.suffix for path in written) == [".png", ".svg"]
     assert all(path.stat().st_size for path in written)
 

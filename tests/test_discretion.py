@@ -12,7 +12,6 @@ import pytest
 from attrimark.cli import main
 from attrimark.results.redaction import WITHHELD, everything, only_known, telling_of
 from attrimark.results.store import Store
-from attrimark.studies.leaderboard.forms import FORMS
 from attrimark.suite.matrix import cells_of
 from attrimark.suite.reading.suites import read_suite
 from attrimark_registry import Measure, Record
@@ -21,6 +20,7 @@ from click.testing import CliRunner
 
 from tests.references.strangers import CANARY, PLUGINS, changed, distribution, films
 from tests.references.tiers import tiered
+from tests.references.written import FORMATS
 
 SUITES = """
 [suites.plain]
@@ -88,7 +88,7 @@ LOUD = [
 READERS = [
     ("plan", "plain"),
     ("plan", "plain", "--json"),
-    *(("leaderboard", "plain", "--format", form, "--details") for form in FORMS),
+    *(("leaderboard", "plain", "--format", form, "--details") for form in FORMATS),
     ("leaderboard", "plain", "--figures", "written/leaderboard"),
     ("leaderboard", "seeds", "--across", "ranks", "--output", "written/ranks.txt"),
     ("compare", "plain", "seeds", "--json"),

@@ -5,21 +5,20 @@ import io
 import json
 import math
 import re
-from typing import get_args
 
 import pytest
 from attrimark.document.grid import Grid
-from attrimark.document.latex import LETTERS, latex
-from attrimark.document.sheet import Sheet
-from attrimark.document.sheet_forms import Form, as_html
-from attrimark.document.sheet_forms import rendered as written
+from attrimark.document.render.latex import LETTERS, latex
+from attrimark.document.render.notebook import as_html
+from attrimark.document.section import Section
 from attrimark.studies.leaderboard.board import Leaderboard
-from attrimark.studies.leaderboard.forms import FORMS, rendered
-from attrimark.studies.leaderboard.tidy import FIELDS, as_csv
+from attrimark.studies.leaderboard.long_format import FIELDS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.references.drawn_records import KEPT, LOST, board_of, cells, ended, flat, joined, score_of
+from tests.references.written import FORMATS, boards_rendered
+from tests.references.written import rendered as written
 
 EVIL = "a\\b_{c}$%&#~^<script>|\"`'[x]*--é→日本\x1b[31m‮\n\\input{/etc/passwd}"
 
@@ -41,17 +40,17 @@ def evil_board() -> Leaderboard:
     )
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_every_form_names_every_method_and_what_failed(form):
-    told = rendered([a_board()], form)
+    told = boards_rendered([a_board()], form)
     for word in ("random", "lrp", "tuco", "out of memory"):
         assert word in told
 
 
-SHEET = Sheet(
+SECTION = Section(
     f"films {EVIL}",
-    (f"two texts {EVIL}",),
-    (
+    sentences=(f"two texts {EVIL}",),
+    grids=(
         Grid(
             f"scores {EVIL}",
             ("method", f"mean\n{EVIL}"),
@@ -60,13 +59,13 @@ SHEET = Sheet(
         ),
         Grid("refused", ("method", "mean"), (), told=(f"too few networks {EVIL}",)),
     ),
-    (f"small print {EVIL}",),
+    notes=(f"small print {EVIL}",),
 )
 
 
-@pytest.mark.parametrize("form", get_args(Form))
-def test_every_form_of_a_sheet_says_all_of_it(form):
-    told = written([SHEET, Sheet(notes=("and that is all",))], form)
+@pytest.mark.parametrize("form", ["table", "markdown", "latex"])
+def test_every_form_of_a_section_says_all_of_it(form):
+    told = written([SECTION, Section(notes=("and that is all",))], form)
     for words in (
         "films",
         "two texts",
@@ -91,8 +90,8 @@ def test_every_form_of_a_sheet_says_all_of_it(form):
         assert "-0.5 [-0.7, -0.3]*" in told
 
 
-def test_a_notebook_shows_a_sheet_without_its_markup():
-    told = as_html(SHEET)
+def test_a_notebook_shows_a_section_without_its_markup():
+    told = as_html([SECTION])
     assert "<script>" not in told
     assert "too few networks" in told
 
@@ -123,7 +122,7 @@ def compiles(text: str) -> None:
 
 
 def test_a_table_is_made_of_what_booktabs_wants():
-    told = rendered([a_board()], "latex")
+    told = boards_rendered([a_board()], "latex")
     compiles(told)
     tables = told.split("\n\n")
     assert len(tables) == 3  # scores, scale, costs
@@ -141,7 +140,7 @@ def test_a_table_is_made_of_what_booktabs_wants():
 
 
 def test_bold_is_better_and_nothing_else():
-    headline = rendered([a_board()], "latex").split("\n\n")[0]
+    headline = boards_rendered([a_board()], "latex").split("\n\n")[0]
     (line,) = (each for each in headline.split("\n") if each.startswith("lrp &"))
     bold = re.findall(r"\\textbf\{([^&]*)\}", line)
     assert len(bold) == 1  # by the other metric, lower is better
@@ -150,12 +149,12 @@ def test_bold_is_better_and_nothing_else():
 
 
 def test_minus_signs_are_minus_signs():
-    told = rendered([board_of(cells("random", flat(-0.5)), cells("lrp", flat(-0.7)))], "latex")
+    told = boards_rendered([board_of(cells("random", flat(-0.5)), cells("lrp", flat(-0.7)))], "latex")
     assert re.search(r"& \$-\$0\.\d{3} \$\\pm\$", told)
 
 
 def test_hostile_names_compile_to_what_they_look_like():
-    told = rendered([evil_board()], "latex", details=True)
+    told = boards_rendered([evil_board()], "latex", details=True)
     compiles(told)
     assert "\\input" not in told
     assert "\\script" not in told
@@ -176,7 +175,7 @@ def read(told: str) -> list[dict[str, str]]:
 
 def test_a_line_stands_for_each_method_and_metric_and_reads_back():
     board = a_board()
-    lines = read(as_csv([board]))
+    lines = read(boards_rendered([board], "csv"))
     assert tuple(lines[0]) == FIELDS
     assert len(lines) == 4 * 2
     (line,) = (each for each in lines if each["method"] == "lrp" and each["metric"] == "kept")
@@ -199,7 +198,7 @@ def test_a_line_stands_for_each_method_and_metric_and_reads_back():
 
 def test_no_number_is_an_empty_field():
     board = board_of(cells("random", flat(0.5), texts=["t0"]), cells("lrp", flat(0.7), texts=["t0"]))
-    told = as_csv([board])
+    told = boards_rendered([board], "csv")
     assert "nan" not in told.lower()
     assert {line["low"] for line in read(told)} == {""}
 
@@ -207,18 +206,20 @@ def test_no_number_is_an_empty_field():
 def test_a_spreadsheet_takes_no_name_for_a_formula():
     names = ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)"]
     board = board_of(*(cells(name, flat(0.5)) for name in names))
-    assert sorted(line["method"] for line in read(as_csv([board]))) == sorted(f"'{name}" for name in names)
+    assert sorted(line["method"] for line in read(boards_rendered([board], "csv"))) == sorted(
+        f"'{name}" for name in names
+    )
 
 
 def test_hostile_names_stay_in_their_field():
-    lines = read(as_csv([evil_board()]))
+    lines = read(boards_rendered([evil_board()], "csv"))
     assert len(lines) == 3
     assert all(each.isprintable() for line in lines for field in line.values() for each in field)
     assert sum("<script>" in line["method"] for line in lines) == 1
 
 
 def test_boards_share_one_header():
-    assert as_csv([a_board(), evil_board()]).count("dataset,") == 1
+    assert boards_rendered([a_board(), evil_board()], "csv").count("dataset,") == 1
 
 
 # JSON
@@ -226,10 +227,10 @@ def test_boards_share_one_header():
 
 def test_json_tells_verdicts_groups_fronts_and_no_nan():
     board = board_of(cells("random", flat(0.5), texts=["t0"]), cells("lrp", flat(0.7), texts=["t0"]))
-    (plain,) = json.loads(rendered([board], "json"), parse_constant=pytest.fail)
+    (plain,) = json.loads(boards_rendered([board], "json"), parse_constant=pytest.fail)
     (lrp,) = (row for row in plain["rows"] if row["method"] == "lrp")
     assert lrp["scores"][KEPT.digest]["difference"]["low"] is None
-    (plain,) = json.loads(rendered([a_board()], "json"), parse_constant=pytest.fail)
+    (plain,) = json.loads(boards_rendered([a_board()], "json"), parse_constant=pytest.fail)
     (lrp,) = (row for row in plain["rows"] if row["method"] == "lrp")
     score = lrp["scores"][KEPT.digest]
     assert (score["verdict"], score["among_best"]) == ("better", True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from attrimark.cli import main
-from attrimark.document.figures import save
+from attrimark.document.figures import save, save_drawings
 from attrimark.document.heat_map import heat_map
 from attrimark.document.token_table import as_token_table
 from attrimark.results.bundle import read_bundle, write_bundle
@@ -24,7 +24,7 @@ from attrimark.run.measure import measure
 from attrimark.run.meter import counted
 from attrimark.run.prepare import prepare
 from attrimark.run.scheduler import run
-from attrimark.studies.words.word_figures import write_word_figures
+from attrimark.studies.words.word_figures import word_figures
 from attrimark.suite.matrix import cells_of
 from attrimark.suite.reading.suites import read_suite
 from attrimark_plugins.methods.gradient import Gradient
@@ -407,7 +407,7 @@ def test_only_explanations_of_each_token_have_another_identity(written):
 def test_a_run_draws_a_heat_map_for_each_method(written, tmp_path):
     _, results, _ = written
     assert {record.status for record in results.records.values()} == {"ok"}
-    names = {path.name for path in write_word_figures(results, tmp_path)}
+    names = {path.name for path in save_drawings(word_figures(results), tmp_path)}
     assert {f"1-planted-tiny-writer-none-tokens-{method}.svg" for method in ("leave-one-out", "gradient")} < names
     assert len(names) == 6
 

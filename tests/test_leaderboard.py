@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attrimark.document import sheet_forms
+from attrimark.document.render import notebook, terminal
 from attrimark.results.nothing import Nothing
 from attrimark.statistics.intervals import NO_INTERVAL, TEXTS_ONLY
 from attrimark.studies.leaderboard.board_grids import banner as banner_of
 from attrimark.studies.leaderboard.board_grids import heading
-from attrimark.studies.leaderboard.forms import rendered
 from attrimark.studies.leaderboard.leaderboard import leaderboards
-from attrimark.studies.leaderboard.tables import as_json, sheet_of
+from attrimark.studies.leaderboard.sections import section_of
+from attrimark.studies.leaderboard.tables import as_json
 from attrimark_registry import AttrimarkError
 
 from tests.references.drawn_records import (
@@ -37,10 +37,11 @@ from tests.references.drawn_records import (
     row_of,
     score_of,
 )
+from tests.references.written import boards_rendered as rendered
 
 
 def as_text(board, details=False):
-    return sheet_forms.as_text(sheet_of(board, details))
+    return terminal.as_text([section_of(board, details)])
 
 
 def as_markdown(board):
@@ -48,7 +49,7 @@ def as_markdown(board):
 
 
 def as_html(board):
-    return sheet_forms.as_html(sheet_of(board))
+    return notebook.as_html([section_of(board)])
 
 
 # Scores and verdicts

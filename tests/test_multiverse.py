@@ -14,7 +14,8 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from attrimark.cli import main
-from attrimark.document.sheet_forms import rendered
+from attrimark.document.figures import save_drawings
+from attrimark.document.section import drawings_of
 from attrimark.results.bundle import read_bundle, write_bundle
 from attrimark.results.results import Results
 from attrimark.results.store import Store
@@ -29,12 +30,12 @@ from attrimark.run.variants import Variants
 from attrimark.run.worker import run_job
 from attrimark.statistics.intervals import crossed_interval
 from attrimark.studies.multiverse.choices import Choices
-from attrimark.studies.multiverse.figures import write_multiverse_figures
 from attrimark.studies.multiverse.multiverse import multiverses
 from attrimark.studies.multiverse.outputs_file import outputs_path, read_outputs, write_outputs
 from attrimark.studies.multiverse.raw_outputs import RawOutputs, raw_outputs
+from attrimark.studies.multiverse.sections import section_of
 from attrimark.studies.multiverse.specification_curve import AWAY, Analysis, Contestant, Levels, curve
-from attrimark.studies.multiverse.tables import as_json, says, sheet_of
+from attrimark.studies.multiverse.tables import as_json, says
 from attrimark.suite.matrix import cells_of, splits_of
 from attrimark.suite.reading.document import ConfigError
 from attrimark.suite.reading.suites import read_suite
@@ -44,9 +45,11 @@ from attrimark_plugins.models.tiny import TinyEncoder, TinyWriter
 from attrimark_registry import Attribution, AttrimarkError, Record, load_catalog
 from attrimark_registry.errors import Unsupported
 
+from tests.references.written import rendered
+
 
 def as_text(found, form="table"):
-    return rendered([sheet_of(found)], form)
+    return rendered([section_of(found)], form)
 
 
 SUITE = """
@@ -468,7 +471,7 @@ def test_tables_json_and_figures_say_the_same(found, tmp_path):
     for each, told in zip(found.curves, plain["curves"], strict=True):
         assert told["shares"]["better"] == each.share("better")
         assert says(each) == told["says"]
-    written = write_multiverse_figures([replace(found, curves=found.curves[:1])], tmp_path)
+    written = save_drawings(drawings_of([section_of(replace(found, curves=found.curves[:1]))]), tmp_path)
     assert {path.suffix for path in written} == {".svg", ".png"}
 
 

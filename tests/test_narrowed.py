@@ -6,11 +6,11 @@ import json
 import re
 
 import pytest
-from attrimark.studies.leaderboard.forms import rendered
 from attrimark.studies.leaderboard.narrowed import narrowed
 from attrimark.studies.leaderboard.standings import standings
 
 from tests.references.drawn_records import AGREEMENT, LOST, accuracy, board_of, cells, ended, flat, joined
+from tests.references.written import boards_rendered as rendered
 
 MEANS = {"random": 0.5, "lrp": 0.51, "dig": 0.505, "lime": 0.8}
 

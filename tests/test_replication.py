@@ -4,11 +4,10 @@ import json
 
 import pytest
 from attrimark.cli import main
-from attrimark.report.contents import sections
-from attrimark.report.replication import replication
-from attrimark.report.report import Report
+from attrimark.commands.report import parts_of
 from attrimark.results.results import Results
 from attrimark.results.store import Store
+from attrimark.studies import built_in
 from attrimark.suite.reading.suites import read_suite
 from attrimark_registry import load_catalog
 from click.testing import CliRunner
@@ -52,9 +51,9 @@ def test_the_plan_and_the_report_say_what_is_replicated(tmp_path, written, told)
     assert planned.exit_code == 0, planned.output
     suite = read_suite(path, "small", load_catalog())
     with Store(tmp_path / "store") as store:
-        report = Report(Results(suite, store), SUITE + written, path.name, 0)
-        mine = list(replication(report))
-        assert [each.title for each in sections(report)][: len(mine)] == [each.title for each in mine]
+        parts = parts_of(built_in(), Results(suite, store))
+    mine = [section for part in parts if part.title == "Replication" for section in part.sections]
+    assert (parts[0].title == "Replication") is bool(told)
     page = [line for section in mine for line in section.sentences]
     for each in told:
         assert each in planned.stdout

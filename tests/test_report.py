@@ -21,24 +21,26 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from attrimark.cli import main
+from attrimark.commands.report import heading_of, parts_of
 from attrimark.document.coloured_text import coloured_row
-from attrimark.document.figures import boxes
-from attrimark.document.section import Drawing, Section
-from attrimark.report.answers import answer, warnings
-from attrimark.report.contents import sections
-from attrimark.report.over_seeds import over_seeds
-from attrimark.report.page import marked, page, write_figures
-from attrimark.report.report import Report
-from attrimark.report.reproduce import parts
-from attrimark.report.suite_text import suite_text
-from attrimark.report.svg import inline_svg
+from attrimark.document.figures import boxes, save_drawings
+from attrimark.document.page.page import marked, page
+from attrimark.document.page.svg import inline_svg
+from attrimark.document.section import Drawing, Section, drawings_of
 from attrimark.results.results import Results
 from attrimark.results.store import Store
 from attrimark.run.local import Slot
 from attrimark.run.scheduler import run
+from attrimark.studies import built_in
+from attrimark.studies.leaderboard.answers import answer, warnings
+from attrimark.studies.leaderboard.marks import MARKS
+from attrimark.studies.provenance.reproduce import parts
 from attrimark.studies.stability.population import populations
+from attrimark.studies.stability.sections import sections as over_seeds
+from attrimark.studies.stability.stability import stabilities
 from attrimark.studies.words.words import words
 from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.suite_text import suite_text
 from attrimark.suite.reading.suites import read_suite
 from attrimark_registry import Attribution, Example, Feature, Target, load_catalog
 from click.testing import CliRunner
@@ -133,11 +135,9 @@ def ran(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(ran):
     """The page as text, and its sections."""
-    report = Report(
-        Results(ran.suite, ran.store), suite_text(ran.folder / "benchmarks.toml", "page"), "benchmarks.toml", 6
-    )
-    found = sections(report)
-    return SimpleNamespace(report=report, sections=found, html=page(report, found))
+    results, studies = Results(ran.suite, ran.store), built_in()
+    found = parts_of(studies, results, texts=6)
+    return SimpleNamespace(sections=found, html=page(heading_of(studies, results), found))
 
 
 @pytest.fixture(scope="module")
@@ -187,14 +187,14 @@ def test_the_page_opens_with_the_answers_of_its_sections(made):
     assert any("frozen" in each and "sufficiency" in each for each in told)
     assert any("of 2 predictions" in each for each in told)
     for each in told:
-        assert str(marked(each)) in header
+        assert str(marked(each, MARKS)) in header
     assert "unsupported" in header
 
 
 def test_a_mark_is_told_in_words_and_all_else_is_escaped():
-    assert str(marked("<b>1.0")) == "&lt;b&gt;1.0"
-    assert "better than random, not told apart from the best" in marked("1.105 ±0.071*•")
-    assert "no method is as good for less" in marked("6.66 ◂")
+    assert str(marked("<b>1.0", MARKS)) == "&lt;b&gt;1.0"
+    assert "better than random, not told apart from the best" in marked("1.105 ±0.071*•", MARKS)
+    assert "no method is as good for less" in marked("6.66 ◂", MARKS)
 
 
 # Words
@@ -231,9 +231,9 @@ def test_the_words_on_the_page_are_the_mean_over_seeds_of_what_is_stored(ran, ma
 
 
 def test_texts_that_are_to_stay_where_they_are_are_not_on_the_page(ran):
-    private = Report(Results(replace(ran.suite, store_text=False), ran.store), "", "benchmarks.toml", 6)
-    assert list(words(private)) == []
-    drawn = [each for section in over_seeds(private) for _, some in section.walk("") for each in some.drawings]
+    private = Results(replace(ran.suite, store_text=False), ran.store)
+    assert words(private, 6) == []
+    drawn = drawings_of(over_seeds(stabilities(private), with_words=False))
     assert drawn
     assert not [each.caption for each in drawn if "each word" in each.caption]
 
@@ -284,8 +284,10 @@ def test_thirty_figures_of_paper_a_leave_room_on_a_page_of_three_megabytes():
 
 
 def test_figures_are_written_in_three_kinds_and_again_alike(tmp_path):
-    section = Section("One", drawings=(Drawing("a name", "what it shows", figure_of(["good", "bad"])),))
-    first, again = (write_figures([section], tmp_path / name) for name in ("first", "again"))
+    section = Section("One", drawings=(Drawing("a name", "what it shows", lambda: figure_of(["good", "bad"])),))
+    first, again = (
+        save_drawings(drawings_of([section]), tmp_path / name, ("svg", "pdf", "png")) for name in ("first", "again")
+    )
     assert [path.name for path in first] == ["a-name.svg", "a-name.pdf", "a-name.png"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
 
@@ -330,7 +332,7 @@ target = "yes"
     catalog = load_catalog()
     suite = read_suite(path, "odd", catalog)
     # its texts and weights are not there to be hashed
-    from attrimark.report import reproduce
+    from attrimark.studies.provenance import reproduce
 
     narrowed = reproduce._written(suite, suite.matrices[0])
     path.write_text(narrowed)
@@ -390,7 +392,7 @@ def test_a_wheel_holds_what_the_page_is_made_of(tmp_path):
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {f"attrimark/report/{name}" for name in ("page.html.j2", "style.css", "behaviour.js")} <= set(names)
+    assert {f"attrimark/document/page/{name}" for name in ("page.html.j2", "style.css", "behaviour.js")} <= set(names)
 
 
 # The command
@@ -420,7 +422,7 @@ def test_without_results_it_says_what_to_run(shell, tmp_path):
 
 
 def test_a_page_that_cannot_be_written_is_not_half_written(shell, tmp_path, monkeypatch):
-    monkeypatch.setattr("attrimark.report.contents.sections", lambda results: [])
+    monkeypatch.setattr("attrimark.commands.report.parts_of", lambda *given, **chosen: [])
     (tmp_path / "file").write_text("in the way")
     told = shell("page", "--store", "store", "-o", str(tmp_path / "file" / "r.html"), "--texts", "0")
     assert told.exit_code == 4

@@ -9,21 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attrimark.cli import main
-from attrimark.document.sheet_forms import rendered
+from attrimark.document.figures import save_drawings
+from attrimark.document.section import drawings_of
 from attrimark.results.results import Results
 from attrimark.results.store import Store
 from attrimark.run.local import Slot
 from attrimark.run.scheduler import run
-from attrimark.studies.stability.figures import write_figures
 from attrimark.studies.stability.population import populations
+from attrimark.studies.stability.sections import section_of
 from attrimark.studies.stability.stability import stabilities
-from attrimark.studies.stability.tables import as_json, sheet_of
+from attrimark.studies.stability.tables import as_json
 from attrimark.suite.reading.suites import read_suite
 from attrimark_registry import AttrimarkError, load_catalog
 
+from tests.references.written import rendered
+
 
 def as_text(found, form="table"):
-    return rendered([sheet_of(found)], form)
+    return rendered([section_of(found)], form)
 
 
 SUITE = """
@@ -149,7 +152,7 @@ def test_json_holds_plain_data(found):
 
 @pytest.mark.long
 def test_figures_are_drawn_and_drawn_again_alike(found, tmp_path):
-    first, again = write_figures([found], tmp_path / "first"), write_figures([found], tmp_path / "again")
+    first, again = (save_drawings(drawings_of([section_of(found)]), tmp_path / name) for name in ("first", "again"))
     assert len(first) == 2 * (2 * 2 + 1) * 2
     for one, other in zip(first, again, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -209,4 +212,4 @@ def test_where_no_text_is_explained_alike_there_is_no_number_and_all_else_stands
     assert all(np.isnan(each.mean) for variation in stability.variations for each in variation.values.values())
     assert "explained for different labels" in as_text(stability)
     assert json.loads(json.dumps(as_json(stability), allow_nan=False))
-    write_figures([stability], tmp_path)
+    save_drawings(drawings_of([section_of(stability)]), tmp_path)

@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attrimark.cli import main
-from attrimark.document.sheet_forms import rendered
+from attrimark.document.figures import save_drawings
+from attrimark.document.section import drawings_of
 from attrimark.results.bundle import write_bundle
 from attrimark.results.results import Results
 from attrimark.results.store import Store
 from attrimark.studies.comparisons.comparison import findings
 from attrimark.studies.comparisons.factors import factors, trained_and_stored
-from attrimark.studies.comparisons.figures import write_strategy_figures
 from attrimark.studies.comparisons.networks import networks
-from attrimark.studies.comparisons.tables import as_json, sheet_of
+from attrimark.studies.comparisons.sections import section_of, sections
+from attrimark.studies.comparisons.tables import as_json
 from attrimark.suite.matrix import Cell, cells_of, variants_of
 from attrimark.suite.reading.suites import ConfigError, read_suite
 from attrimark_registry import (
@@ -35,9 +36,11 @@ from attrimark_registry import (
     load_catalog,
 )
 
+from tests.references.written import rendered
+
 
 def as_text(found, form="table"):
-    return rendered([sheet_of(found)], form)
+    return rendered([section_of(found)], form)
 
 
 CATALOG = load_catalog()
@@ -473,7 +476,9 @@ def test_json_holds_plain_data(found):
 def test_figures_are_drawn_and_drawn_again_alike(found, tmp_path):
     over_models = next(each for each in found if each.over == "model")
     one_method = replace(found[0], compared=found[0].compared[:1], apart=found[0].apart[:1])
-    first, again = (write_strategy_figures([one_method, over_models], tmp_path / name) for name in ("first", "again"))
+    first, again = (
+        save_drawings(drawings_of(sections([one_method, over_models])), tmp_path / name) for name in ("first", "again")
+    )
     # metrics and distances of one method; trends of the model and of one method
     assert len(first) == 2 * (1 + 1 + 2)
     for one, other in zip(first, again, strict=True):

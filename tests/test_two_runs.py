@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from attrimark.document.sheet_forms import rendered
 from attrimark.results.nothing import Nothing
 from attrimark.statistics.intervals import TEXTS_ONLY
 from attrimark.studies.two_runs.two_runs import Run, compare_runs
-from attrimark.studies.two_runs.two_runs_tables import as_json, sheets_of
+from attrimark.studies.two_runs.two_runs_tables import as_json, sections_of
 
 from tests.references.drawn_records import (
     AGREEMENT,
@@ -23,10 +22,11 @@ from tests.references.drawn_records import (
     flat,
     joined,
 )
+from tests.references.written import rendered
 
 
 def as_text(found, form="table"):
-    return rendered(sheets_of(found), form)
+    return rendered(sections_of(found), form)
 
 
 EVIL = "<script>|`x`\x1b[31m\n"

@@ -3,19 +3,19 @@
 from dataclasses import replace
 
 import pytest
-from attrimark.document.sheet_forms import rendered
 from attrimark.results.model_metrics import accuracy_of, alone, banner, banners
 from attrimark.studies.comparisons.comparison import Findings
-from attrimark.studies.comparisons.tables import sheet_of as strategies_sheet
+from attrimark.studies.comparisons.sections import section_of as strategies_sheet
 from attrimark.studies.leaderboard.across_tables import as_json as across_as_json
-from attrimark.studies.leaderboard.across_tables import sheet_of as across_sheet
+from attrimark.studies.leaderboard.across_tables import section_of as across_sheet
 from attrimark.studies.leaderboard.leaderboard import leaderboards
 from attrimark.studies.leaderboard.normalised import normalised
 from attrimark.studies.leaderboard.standings import standings
 from attrimark.studies.two_runs.two_runs import Run, compare_runs
-from attrimark.studies.two_runs.two_runs_tables import as_json, sheets_of
+from attrimark.studies.two_runs.two_runs_tables import as_json, sections_of
 
 from tests.references.drawn_records import ACCURACY, METRICS, TEXTS, accuracy, cells, flat
+from tests.references.written import rendered
 
 BOUNDS = {"reached": 0.5, "worst": 0.0, "best": 1.0}
 LABELS = dict.fromkeys(TEXTS, "positive")
@@ -76,8 +76,8 @@ def test_each_of_two_runs_has_its_own():
     before, after = Run("before", of("full", 0.9), METRICS), Run("after", of("full", 0.6), METRICS)
     found = compare_runs(before, after)
     assert found.places[0].accuracies == (pytest.approx(0.9), pytest.approx(0.6))
-    assert "B: WEAK MODEL: its accuracy is 0.6," in unfolded(rendered(sheets_of(found)))
-    assert "A: WEAK MODEL" not in unfolded(rendered(sheets_of(found)))
+    assert "B: WEAK MODEL: its accuracy is 0.6," in unfolded(rendered(sections_of(found)))
+    assert "A: WEAK MODEL" not in unfolded(rendered(sections_of(found)))
     assert as_json(found)["places"][0]["accuracies"] == [pytest.approx(0.9), pytest.approx(0.6)]
 
 

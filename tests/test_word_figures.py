@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from attrimark.cli import main
-from attrimark.document.figures import word_bars
+from attrimark.document.figures import save_drawings, word_bars
 from attrimark.results.results import Results
 from attrimark.results.store import Store
 from attrimark.run.local import Slot
 from attrimark.run.scheduler import run
-from attrimark.studies.words.word_figures import write_word_figures
+from attrimark.studies.words.word_figures import word_figures
 from attrimark.suite.reading.suites import read_suite
 from attrimark_registry.catalog import load_catalog
 
@@ -36,7 +36,7 @@ def ran(tmp_path_factory):
 @pytest.mark.long
 def test_the_longest_text_is_drawn_for_each_method_and_drawn_again_alike(ran, tmp_path):
     _, results = ran
-    first, again = (write_word_figures(results, tmp_path / name) for name in ("first", "again"))
+    first, again = (save_drawings(word_figures(results), tmp_path / name) for name in ("first", "again"))
     assert [path.suffix for path in first] == [".svg", ".png"]
     assert first[0].read_bytes() == again[0].read_bytes()
     drawn = first[0].read_text()
@@ -48,7 +48,7 @@ def test_the_longest_text_is_drawn_for_each_method_and_drawn_again_alike(ran, tm
 def test_nothing_is_drawn_of_what_was_not_run(ran, tmp_path):
     _, results = ran
     with Store(tmp_path / "empty") as empty:
-        assert write_word_figures(Results(results.suite, empty), tmp_path / "figures") == []
+        assert list(word_figures(Results(results.suite, empty))) == []
 
 
 @pytest.mark.long

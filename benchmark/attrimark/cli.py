@@ -16,20 +16,19 @@ from typing import Any
 import click
 
 from . import __version__
+from .studies import built_in
 
-# The help texts stand here, so that listing the commands imports none of them.
+STUDIES = {study.name: study for study in built_in() if study.is_command}
+
+# the help texts are here, so that listing the commands imports none of them
 COMMANDS = {
     "run": "Run a suite, resume it, print its leaderboards.",
     "plan": "Print a suite's cells, what cannot run and why, and the estimated cost.",
-    "leaderboard": "Print the leaderboards of stored results.",
+    **{name: study.summary for name, study in STUDIES.items()},
     "report": "Write one page with all that a suite found.",
     "compare": "Compare two runs: what moved, and whether it is real.",
-    "stability": "Print how models and explanations vary over seeds, and draw it.",
-    "multiverse": "Print in how many analyses one method beats another, and which choice turns it.",
-    "strategies": "Compare strategies, quantizers or models, and draw it.",
     "record": "Run a suite, and record what its cells cost and scored.",
     "regress": "Run a suite, and fail where it got worse than recorded.",
-    "contribution": "Print what fine-tuning contributed to responses (TuCo), and draw it.",
     "explain": "Explain one decision on one text.",
     "plugins": "List what is installed, and what is broken.",
     "assets": "List the models and data that plugins need, and fetch them.",
@@ -45,6 +44,8 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in STUDIES:
+            return import_module("attrimark.commands.study").command_of(STUDIES[cmd_name])
         return import_module(f"attrimark.commands.{cmd_name}").command if cmd_name in COMMANDS else None
 
     def resolve_command(

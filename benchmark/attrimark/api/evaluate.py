@@ -25,13 +25,14 @@ from attrimark_registry.text import Example, Granularity, Splits
 from attrimark_registry.vocabulary import require_vocabulary
 from attrimark_registry.writer import Writer
 
-from attrimark.document.sheet_forms import as_html, rendered
+from attrimark.document.render.notebook import as_html
+from attrimark.document.render.terminal import as_text
 from attrimark.results.results import metrics_of
 from attrimark.run.prepare import prepare
 from attrimark.run.run_cell import run_cell
 from attrimark.studies.leaderboard.board import Leaderboard
 from attrimark.studies.leaderboard.leaderboard import leaderboards
-from attrimark.studies.leaderboard.tables import sheet_of
+from attrimark.studies.leaderboard.sections import section_of
 from attrimark.suite.matrix import Cell, Variant
 
 from .given_texts import examples_of
@@ -59,13 +60,13 @@ class Evaluation:
     left_out: Mapping[str, str]
 
     def __str__(self) -> str:
-        return rendered(map(sheet_of, self.boards))
+        return as_text(map(section_of, self.boards))
 
     def __iter__(self) -> Iterator[Leaderboard]:
         return iter(self.boards)
 
     def _repr_html_(self) -> str:
-        return "\n".join(as_html(sheet_of(board)) for board in self.boards)
+        return as_html(map(section_of, self.boards))
 
 
 def evaluate(

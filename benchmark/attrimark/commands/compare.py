@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from attrimark.studies.two_runs.two_runs import Run
 
-    from .telling import Form
-
 
 @click.command()
 @click.argument("before", metavar="A")
@@ -32,7 +30,7 @@ def command(
     suite: str | None,
     config: Path,
     store: Path,
-    form: Form,
+    form: str,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -43,10 +41,11 @@ def command(
     """
     from attrimark_registry.catalog import load_catalog
 
+    from attrimark.document.document import Document
     from attrimark.results.store import Store
     from attrimark.studies.two_runs.two_runs import compare_runs
     from attrimark.studies.two_runs.two_runs_tables import as_json as as_plain
-    from attrimark.studies.two_runs.two_runs_tables import sheets_of
+    from attrimark.studies.two_runs.two_runs_tables import sections_of
 
     from .telling import tell
 
@@ -57,7 +56,7 @@ def command(
     places = [(suite, Path(each)) for each in (before, after)] if suite else [(before, store), (after, store)]
     one, other = (_run(name, where, config, catalog, of_store=suite is not None) for name, where in places)
     found = compare_runs(one, other)
-    tell(sheets_of(found), as_plain(found), "json" if as_json else form, output)
+    tell(Document(tuple(sections_of(found)), as_plain(found)), "json" if as_json else form, output)
 
 
 def _run(suite: str, store: Path, config: Path, catalog: Catalog, of_store: bool) -> Run:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
+
+if TYPE_CHECKING:
+    from attrimark.document.page.page import Heading
+    from attrimark.document.section import Section
+    from attrimark.results.results import Results
+    from attrimark.studies.study import Study
 
 TEXTS = 5
 
@@ -31,25 +39,57 @@ def command(suite: str, config: Path, store: Path, output: Path, texts: int, fig
     """
     from attrimark_registry.catalog import load_catalog
 
-    from attrimark.report.contents import sections
-    from attrimark.report.page import page, write_figures
-    from attrimark.report.report import Report
-    from attrimark.report.suite_text import suite_text
+    from attrimark.document.page.page import page
+    from attrimark.document.section import drawings_of
     from attrimark.results.bundle import write_whole
     from attrimark.results.nothing import Nothing
     from attrimark.results.results import Results
     from attrimark.results.store import Store
+    from attrimark.studies import built_in
     from attrimark.suite.reading.suites import read_suite
+
+    from .study import write_drawings
 
     chosen = read_suite(config, suite, load_catalog())
     with Store.existing(store, chosen) as opened:
         results = Results(chosen, opened)
         if not results.records:
             raise Nothing(f"nothing of {suite} in {store} yet: run it first: attrimark run {suite}")
-        report = Report(results, suite_text(config, suite), config.name, texts)
-        found = sections(report)
-        content = page(report, found).encode()
+        studies = built_in()
+        parts = parts_of(studies, results, texts=texts)
+        content = page(heading_of(studies, results), parts).encode()
     write_whole(content, output)
     click.echo(f"{output}: {len(content) / 1e6:.1f} MB", err=True)
     if figures:
-        click.echo(f"{len(write_figures(found, figures))} figures in {figures}", err=True)
+        write_drawings(drawings_of(parts), figures, ("svg", "pdf", "png"))
+
+
+def parts_of(studies: Sequence[Study], results: Results, **chosen: Any) -> list[Section]:
+    """What every study that the suite asks for has to say, and what could not be shown."""
+    from attrimark_registry.errors import AttrimarkError
+
+    from attrimark.document.section import Section
+
+    parts: list[Section] = []
+    refused: list[str] = []
+    for study in studies:
+        if study.asked(results.suite):
+            try:
+                part = study.part(study.analyse(results, **chosen), results.suite)
+            # one part that cannot be had takes no other with it
+            except AttrimarkError as reason:
+                refused.append(str(reason))
+            else:
+                parts += [part] if part.sections else []
+    return [*parts, Section("What could not be shown", sentences=tuple(refused))] if refused else parts
+
+
+def heading_of(studies: Sequence[Study], results: Results) -> Heading:
+    """What was asked and run, and what the marks in tables say."""
+    from attrimark.document.page.page import Heading
+    from attrimark.results.summary import asked, statuses
+
+    suite = results.suite
+    facts = {"Asked": asked(results), "Run": statuses(results)}
+    marks = {mark: meaning for study in studies for mark, meaning in study.marks().items()}
+    return Heading(suite.title or suite.name, suite.name, facts, marks)

@@ -45,9 +45,11 @@ def command(
     from attrimark.run.local import slots_for
     from attrimark.run.progress import Progress
     from attrimark.run.scheduler import run
+    from attrimark.studies import built_in
     from attrimark.suite.reading.suites import read_suite
 
-    from .show import draw, show, show_contribution, show_stability, show_strategies
+    from .study import drawings_with, show, write_drawings
+    from .telling import FORMATS
 
     catalog = load_catalog()
     chosen = read_suite(config, suite, catalog)
@@ -61,14 +63,17 @@ def command(
             click.echo(f"\nInterrupted; finished cells are kept. Resume with: attrimark {again}", err=True)
             context.exit(2)
         results = Results(chosen, opened)
-        show(results, as_json=as_json)
+        first, *others = (study for study in built_in() if study.follows_run)
+        findings = first.analyse(results)
+        document = first.document(findings, chosen)
+        shown = FORMATS["json" if as_json else "table"].render(document)
+        if shown:  # a suite may judge no single explanation
+            click.echo(shown if as_json else f"{shown}\n")
         if summary["ok"] and not as_json:
             figures = store / "figures" / suite
-            if chosen.compares_seeds:
-                show_stability(results, figures=figures)
-            else:
-                draw(results, figures)
-            if chosen.comparisons:
-                show_strategies(results, figures=figures)
-            show_contribution(results, figures=figures)
+            asked = [study for study in others if study.asked(chosen)]
+            if not chosen.compares_seeds:
+                write_drawings(drawings_with(first, findings, results), figures)
+            for study in asked:
+                show(study, results, figures)
     context.exit(1 if summary["failed"] else 0 if summary["ok"] else 5)

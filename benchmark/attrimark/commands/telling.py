@@ -1,28 +1,25 @@
-"""What was found, in the form and at the place that the user asks for."""
+"""What was found, in the format and at the place that the user asks for."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
 
 import click
 
-from attrimark.document.sheet import Sheet
-from attrimark.document.sheet_forms import rendered
+from attrimark.document.document import Document
+from attrimark.document.render import RENDERERS
 from attrimark.results.bundle import write_whole
 
-Form = Literal["table", "markdown", "latex", "json"]
+FORMATS = {renderer.name: renderer for renderer in RENDERERS}
 
 
-def tell(sheets: Iterable[Sheet], plain: Any, form: Form = "table", output: Path | None = None) -> None:
-    """Print the sheets, or the same as plain data in JSON; into a file where one is named.
+def tell(document: Document, form: str = "table", output: Path | None = None) -> None:
+    """Print the document, or write it into a file where one is named.
 
     Raises:
         AttrimarkError: the file cannot be written; what was there is still there.
     """
-    put(json.dumps(plain, indent=2, ensure_ascii=False) if form == "json" else rendered(sheets, form), output)
+    put(FORMATS[form].render(document), output)
 
 
 def put(told: str, output: Path | None = None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ from attrimark.statistics.intervals import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from .section import Drawing
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 WORD_INCHES = 0.42  # room for a slanted word below each box
@@ -115,6 +117,23 @@ def save(figure: Figure, folder: Path, name: str, endings: Sequence[str] = ("svg
     for path in paths:
         save_as(figure, path, name)
     return paths
+
+
+def settled(figure: Figure) -> Figure:
+    """The same figure with its layout done: drawn again, nothing in it moves."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+    return figure
+
+
+def save_drawings(drawings: Iterable[Drawing], folder: Path, endings: Sequence[str] = ("svg", "png")) -> list[Path]:
+    """Every drawing as files of those kinds.
+
+    Raises:
+        AttrimarkError: the folder cannot be written to.
+    """
+    return [path for each in drawings for path in save(settled(each.figure), folder, each.name, endings)]
 
 
 def save_as(figure: Figure, path: Path, name: str | None = None) -> None:

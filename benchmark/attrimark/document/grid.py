@@ -41,6 +41,11 @@ class Grid:
         )
 
 
+def explained(notes: Sequence[str], better: str) -> list[str]:
+    """Small print, where what is better is marked in another way: a note that opens with the mark explains it."""
+    return [f"{better}{note.removeprefix(BETTER)}" if note.startswith(f"{BETTER} ") else note for note in notes]
+
+
 def tabulated(grid: Grid, form: str) -> str:
     align = ("left", *["right"] * (len(grid.header) - 1))
     rows, header = list(map(list, grid.rows)), list(grid.header)

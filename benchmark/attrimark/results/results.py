@@ -60,6 +60,10 @@ class Results:
             self._bundles[record.bundle] = read_bundle(self.store.bundle_path(record.bundle))
         return self._bundles[record.bundle]
 
+    def explained(self, record: Record) -> Mapping[str, str]:
+        """The label that it explains, by text."""
+        return {each.example.id: each.explained for each in self.attributions(record)}
+
 
 def metrics_of(cells: Sequence[Cell]) -> dict[str, Metric]:
     """The metrics that judge these cells by digest, in their order."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from attrimark_registry.model import How
 from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource, PopulationMetric, Quantizer, Strategy
@@ -67,6 +68,7 @@ class Suite:
         store_text: whether what is shown or recorded may quote texts.
         replication: what it repeats of a study; None where it repeats none.
         multiverse: the choices over which every verdict is made again, from raw outputs that are kept for them.
+        file: where it is written.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Suite:
     store_text: bool = True
     replication: Replication | None = None
     multiverse: Choices | None = None
+    file: Path | None = field(default=None, compare=False)
 
     @property
     def compares_seeds(self) -> bool:

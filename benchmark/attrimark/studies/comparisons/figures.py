@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrimark.document.figures import ABREAST, COLOURS, bars, save, verbatim
+from attrimark.document.figures import ABREAST, COLOURS, verbatim
 
 from .comparison import Apart, Compared, Findings
 from .scale_trend import Trend
@@ -18,26 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANEL_CHARACTERS = 40
-
-
-def write_strategy_figures(found: Sequence[Findings], folder: Path) -> list[Path]:
-    """For each setting the metrics by level with their intervals, and the distances; then the trends. SVG and PNG."""
-    written: list[Path] = []
-    for place, each in enumerate(found, start=1):
-        if not each.against:
-            for method in dict.fromkeys(column.method for column in each.compared):
-                mine = {column.metric: column.means for column in each.compared if column.method == method}
-                told = _folded(f"{each.held}: {method or 'the model alone'}", min(ABREAST, len(mine)))
-                written += save(bars(mine, told), folder, f"{place} {each.over} {method or 'model'} metrics")
-            for apart in each.apart:
-                written += save(heat_map(apart, each.held), folder, f"{place} {each.over} {apart.method} distances")
-    ordered = [each for each in found if each.against]
-    for against in dict.fromkeys(each.against for each in ordered):
-        mine = [each for each in ordered if each.against == against]
-        for method in dict.fromkeys(column.method for each in mine for column in each.compared):
-            figure = trends(mine, method, against or "")
-            written += save(figure, folder, f"{method or 'model'} against {against}")
-    return written
 
 
 def heat_map(apart: Apart, title: str) -> Figure:
@@ -56,7 +35,7 @@ def heat_map(apart: Apart, title: str) -> Figure:
         axis.text(column, row, written, ha="center", va="center", fontsize=9, color="white" if dark else "black")
     axis.set_xticks(range(len(levels)), [verbatim(name) for name in levels], rotation=45, ha="right", fontsize=8)
     axis.set_yticks(range(len(levels)), [verbatim(name) for name in levels], fontsize=8)
-    figure.suptitle(verbatim(f"{_folded(title)}\n{apart.method}: Jensen–Shannon distance"), fontsize=9)
+    figure.suptitle(verbatim(f"{folded(title)}\n{apart.method}: Jensen–Shannon distance"), fontsize=9)
     return figure
 
 
@@ -82,13 +61,13 @@ def trends(found: Sequence[Findings], method: str | None, against: str) -> Figur
         axis.set_title(verbatim(metric), fontsize=9)
         axis.set_xlabel(against, fontsize=8)
         axis.tick_params(labelsize=8)
-    told = [verbatim(_folded(held, min(ABREAST, len(metrics)))) for held in drawn]
+    told = [verbatim(folded(held, min(ABREAST, len(metrics)))) for held in drawn]
     figure.legend(list(drawn.values()), told, loc="outside lower center", fontsize=7)
     figure.suptitle(verbatim(method or "the model alone"), fontsize=10)
     return figure
 
 
-def _folded(text: str, panels: int = 1) -> str:
+def folded(text: str, panels: int = 1) -> str:
     """In lines no longer than so many panels are wide."""
     return textwrap.fill(text, PANEL_CHARACTERS * panels)
 

@@ -9,8 +9,6 @@ from typing import Any
 from attrimark.document.estimates import interval, number
 from attrimark.document.grid import Grid
 from attrimark.document.plain import plain
-from attrimark.document.sheet import Sheet
-from attrimark.results.model_metrics import banners
 from attrimark.statistics.analysis_of_covariance import APART, AdjustedContrast, AdjustedTest
 from attrimark.statistics.intervals import FEWEST_SEEDS
 from attrimark.statistics.item_tests import THESE_ONLY
@@ -21,13 +19,6 @@ from .comparison import Apart, Compared, Findings, Judged
 from .scale_trend import Trend
 
 PLURAL = {"strategy": "strategies", "quantizer": "quantizers", "model": "models"}
-
-
-def sheet_of(found: Findings) -> Sheet:
-    """One factor's tables; below them what came true of the claims about it."""
-    title = f"{found.held} · over {PLURAL[found.over]}"
-    notes = (*map(came_true, found.judged), *(f"{note}." for note in found.notes))
-    return Sheet(title, tuple(banners(found.weak)), tuple(tables(found)), notes)
 
 
 def as_json(found: Findings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from attrimark.document.characters import NO_NUMBER, count, number
 from attrimark.document.grid import Grid
 from attrimark.document.plain import plain
-from attrimark.document.sheet import Sheet
+from attrimark.document.section import Section
 from attrimark.results.model_metrics import banners
 
 from .board_grids import with_half
@@ -23,12 +23,12 @@ def as_json(found: Standings | Normalised) -> dict[str, Any]:
     return plain(asdict(found))
 
 
-def sheet_of(found: Standings | Normalised) -> Sheet:
+def section_of(found: Standings | Normalised) -> Section:
     """The table over all variants, with what it rests on."""
     return _standings(found) if isinstance(found, Standings) else _normalised(found)
 
 
-def _standings(found: Standings) -> Sheet:
+def _standings(found: Standings) -> Section:
     header, following = ["method"], set[int]()
     for title in found.ranks:
         following.add(len(header) + 1)
@@ -45,7 +45,7 @@ def _standings(found: Standings) -> Sheet:
         notes.append(f"{found.level:.0%} bootstrap intervals over the {found.over} (BCa).")
     grids = [Grid("", header, rows, frozenset(following))] if rows else []
     told += banners(found.weak)
-    return Sheet(found.title, told, grids, [*notes, *found.notes])
+    return Section(found.title, sentences=tuple(told), grids=tuple(grids), notes=(*notes, *found.notes))
 
 
 def _of(found: Standings, title: str) -> int:
@@ -63,7 +63,7 @@ def _rank(rank: MeanRank) -> str:
     return f"{rank.mean:.2f}{ends}"
 
 
-def _normalised(found: Normalised) -> Sheet:
+def _normalised(found: Normalised) -> Section:
     share = f"{found.alike / found.texts:.0%}".replace("%", " %") if found.texts else NO_NUMBER
     told = (
         f"{found.alike} of {count(found.texts, 'text')} ({share}): all variants and seeds explain the same class there"
@@ -81,4 +81,4 @@ def _normalised(found: Normalised) -> Sheet:
         *(f"Not shown: {reason}." for reason in found.refused.values()),
         *(f"Left out: {name}: no method has a result." for name in found.left_out),
     ]
-    return Sheet(found.dataset, [told, *banners(found.weak)], tables, notes)
+    return Section(found.dataset, sentences=(told, *banners(found.weak)), grids=tuple(tables), notes=tuple(notes))

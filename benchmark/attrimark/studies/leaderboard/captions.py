@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from attrimark.document.characters import count, number, printable
+from attrimark.document.grid import BETTER
 from attrimark.results.model_metrics import banner as weak_model
 from attrimark.results.scores import CONTROL
 from attrimark.statistics.intervals import CROSSED, FEWEST_SEEDS, NO_INTERVAL, NO_SPREAD
@@ -43,12 +44,8 @@ def caption(board: Leaderboard) -> Iterator[str]:
         yield printable(note)
 
 
-def footnotes(board: Leaderboard, better: str = "*") -> Iterator[str]:
-    """What the marks mean, then what is missing and why.
-
-    Args:
-        better: how the form marks what is better.
-    """
+def footnotes(board: Leaderboard) -> Iterator[str]:
+    """What the marks mean, then what is missing and why."""
     scores = [score for row in board.rows for score in row.scores.values()]
     for method in dict.fromkeys(score.away.method for score in scores if score.away):
         about = "new seeds and new texts" if method == CROSSED else method
@@ -59,7 +56,7 @@ def footnotes(board: Leaderboard, better: str = "*") -> Iterator[str]:
     counts = {column.headline: column.comparisons for column in board.columns if column.comparisons}
     if counts:
         yield (
-            f"{better} better, ▾ worse than {CONTROL} on average, ~ not told apart from it, on the same seeds, texts "
+            f"{BETTER} better, ▾ worse than {CONTROL} on average, ~ not told apart from it, on the same seeds, texts "
             f"and operators; at {board.level:.0%} over the {' and '.join(map(str, counts.values()))} comparisons of "
             "a table together (max-T over methods, Bonferroni over metrics)."
         )

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attrimark.document.figures import COLOURS, save, verbatim
+from attrimark.document.figures import COLOURS, verbatim
 from attrimark.statistics.verdict import Verdict
 
-from .multiverse import Multiverse
 from .specification_curve import FACTORS, Curve
 
 if TYPE_CHECKING:
@@ -24,16 +21,6 @@ MARKS: dict[Verdict, tuple[str, str, str]] = {
     "tie": ("o", "grey", "not told apart"),
     "–": ("x", "black", "no interval"),
 }
-
-
-def write_multiverse_figures(found: Sequence[Multiverse], folder: Path) -> list[Path]:
-    """A specification curve for each pair of methods and metric, as SVG and PNG."""
-    written: list[Path] = []
-    for place, multiverse in enumerate(found, start=1):
-        for curve in multiverse.curves:
-            name = f"{place} {curve.metric} {curve.a} against {curve.b}"
-            written += save(drawn(curve, f"{multiverse.dataset} · {multiverse.model}"), folder, name)
-    return written
 
 
 def drawn(curve: Curve, where: str) -> Figure:

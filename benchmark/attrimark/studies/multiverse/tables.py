@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from attrimark.document.grid import Grid
 from attrimark.document.plain import plain
-from attrimark.document.sheet import Sheet
 from attrimark.results.model_metrics import banner
 from attrimark.statistics.intervals import CROSSED
 from attrimark.statistics.verdict import Verdict
@@ -17,20 +16,6 @@ from .multiverse import Multiverse
 from .specification_curve import FACTORS, Curve, Finding
 
 WORDS: Mapping[Verdict, str] = {"better": "better", "worse": "worse", "tie": "not told apart", "–": "no interval"}
-
-
-def sheet_of(multiverse: Multiverse) -> Sheet:
-    """Tables by metric, and a sentence or two for each pair of methods."""
-    title, *about = caption(multiverse)
-    tables: list[Grid] = []
-    for metric in multiverse.ranked:
-        mine = [each for each in multiverse.curves if each.metric == metric]
-        if mine:
-            verdicts, by_level = grids(metric, mine)
-            tables += [verdicts, replace(by_level, told=[f"{metric}: {says(each)}" for each in mine])]
-        else:
-            tables.append(Grid("", (), (), told=[f"{metric}: there are no two methods to compare."]))
-    return Sheet(title, about, tables, tuple(footnotes(multiverse)))
 
 
 def as_json(multiverse: Multiverse) -> dict[str, Any]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrimark_registry.attribution import Record
 
 from attrimark.document.characters import better
-from attrimark.document.figures import COLOURS, save
+from attrimark.document.figures import COLOURS
+from attrimark.document.section import Drawing, Section
 from attrimark.results.packed import rows_of
 from attrimark.results.results import Results
 from attrimark.results.scores import operators_of, scores
@@ -49,15 +50,18 @@ def curves(results: Results) -> list[Curves]:
     return [each for group in chains.values() for each in _of_chain(group, results)]
 
 
-def write_curves(results: Results, folder: Path) -> list[Path]:
-    """Every curve as SVG and PNG.
+def section(found: Sequence[Curves]) -> Section:
+    """A figure for each of them."""
+    return Section(drawings=tuple(_drawing(each, place) for place, each in enumerate(found, start=1)))
 
-    Raises:
-        AttrimarkError: the folder cannot be written to.
-    """
-    made = curves(results)
-    pairs = ((each, f"{place}-{each.dataset}-{each.chain}-{each.metric}") for place, each in enumerate(made, start=1))
-    return [path for each, name in pairs for path in save(drawn(each), folder, name)]
+
+def _drawing(curves: Curves, place: int) -> Drawing:
+    about = (
+        f"{curves.dataset} · {curves.model} · {curves.chain}: {curves.metric} against the rationale's share of the "
+        f"text, by removal operator; {better(curves.higher_is_better)} is better."
+    )
+    name = f"{place}-{curves.dataset}-{curves.chain}-{curves.metric}"
+    return Drawing(name, about, partial(drawn, curves))
 
 
 def drawn(curves: Curves) -> Figure:

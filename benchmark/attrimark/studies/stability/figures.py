@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from attrimark.document.figures import bars, boxes, save
+from attrimark.document.figures import bars, boxes
 from attrimark.statistics.intervals import Estimate
 
 from .population import Population, Stack
@@ -25,13 +25,14 @@ class Picture:
         about: which texts.
         shows: "words" or "metrics".
         name: of its files.
+        draw: draws it.
     """
 
     method: str
     about: str
     shows: Literal["words", "metrics"]
     name: str
-    figure: Figure
+    draw: Callable[[], Figure]
 
 
 def pictures(stability: Stability, with_words: bool = True) -> Iterator[Picture]:
@@ -47,19 +48,8 @@ def pictures(stability: Stability, with_words: bool = True) -> Iterator[Picture]
         for which, stacks in _ends(populations) if with_words else ():
             yield from _of_text(method, which, stacks, variations)
         over_texts = _by_metric({steps: each.values for steps, each in variations.items()})
-        drawn = bars(over_texts, f"{method}: over seeds, all texts")
-        yield Picture(method, "all texts", "metrics", f"{method} metrics", drawn)
-
-
-def write_figures(found: Sequence[Stability], folder: Path, with_words: bool = True) -> list[Path]:
-    """All pictures as SVG and PNG, in one folder for each dataset and model."""
-    written: list[Path] = []
-    for place, stability in enumerate(found, start=1):
-        variant = stability.populations[0].variant
-        inside = folder / f"{place}-{variant.dataset.name}-{variant.model.name}"
-        for picture in pictures(stability, with_words):
-            written += save(picture.figure, inside, picture.name)
-    return written
+        draw = partial(bars, over_texts, f"{method}: over seeds, all texts")
+        yield Picture(method, "all texts", "metrics", f"{method} metrics", draw)
 
 
 def _of_text(
@@ -68,10 +58,11 @@ def _of_text(
     first = next(iter(stacks.values()))
     told = f"the {which} text, {first.example.id}"
     panels = {steps: stack.scores.mean(axis=1) for steps, stack in stacks.items()}
-    words = boxes(panels, [each.text for each in first.features], f"{method}: {told}, for {first.explained}", "score")
-    yield Picture(method, told, "words", f"{method} {which} words", words)
+    names, title = [each.text for each in first.features], f"{method}: {told}, for {first.explained}"
+    yield Picture(method, told, "words", f"{method} {which} words", partial(boxes, panels, names, title, "score"))
     metrics = _by_metric({steps: each.by_text[first.example.id] for steps, each in variations.items()})
-    yield Picture(method, told, "metrics", f"{method} {which} metrics", bars(metrics, f"{method}: {told}, over seeds"))
+    draw = partial(bars, metrics, f"{method}: {told}, over seeds")
+    yield Picture(method, told, "metrics", f"{method} {which} metrics", draw)
 
 
 def _ends(populations: Mapping[str, Population]) -> Iterator[tuple[str, Mapping[str, Stack]]]:

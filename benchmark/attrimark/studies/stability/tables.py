@@ -10,17 +10,10 @@ from typing import Any
 from attrimark.document.estimates import interval, number
 from attrimark.document.grid import Grid
 from attrimark.document.plain import plain
-from attrimark.document.sheet import Sheet
 from attrimark.results.model_metrics import accuracy_of, banners
 from attrimark.statistics.intervals import Estimate
 
 from .stability import Foretold, Models, Spread, Stability, Variation
-
-
-def sheet_of(stability: Stability) -> Sheet:
-    """Tables, and below them answers and predictions."""
-    title = f"{stability.dataset} · {stability.model} · over seeds"
-    return Sheet(title, tuple(weak(stability)), tuple(tables(stability)), tuple(sentences(stability)))
 
 
 def as_json(stability: Stability) -> dict[str, Any]:

@@ -10,17 +10,11 @@ from typing import Any
 from attrimark.document.estimates import interval, number
 from attrimark.document.grid import Grid
 from attrimark.document.plain import plain
-from attrimark.document.sheet import Sheet
 
 from .contributions import Contributions
 from .detection import Detection
 from .layer_profile import Profile
 from .steering import Steering
-
-
-def sheet_of(found: Contributions) -> Sheet:
-    """Prompts told apart, accuracy by α, contributions by block."""
-    return Sheet(grids=tuple(tables(found)))
 
 
 def as_json(found: Contributions) -> dict[str, Any]:

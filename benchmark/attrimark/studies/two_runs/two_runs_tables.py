@@ -9,7 +9,7 @@ from typing import Any
 from attrimark.document.characters import amount, count, number, p_value, percent
 from attrimark.document.grid import BETTER, Grid
 from attrimark.document.plain import plain
-from attrimark.document.sheet import Sheet
+from attrimark.document.section import Section
 from attrimark.results.model_metrics import banners
 from attrimark.statistics.intervals import CROSSED, FEWEST_SEEDS
 from attrimark.studies.leaderboard.board_grids import interval
@@ -27,12 +27,12 @@ def as_json(found: TwoRuns) -> dict[str, Any]:
     return plain({**asdict(found), "places": places})
 
 
-def sheets_of(found: TwoRuns) -> Iterator[Sheet]:
+def sections_of(found: TwoRuns) -> Iterator[Section]:
     """Which runs, place by place what moved, and what holds for all; B − A is the second run minus the first."""
-    yield Sheet(f"A: {found.names[0]} · B: {found.names[1]}")
+    yield Section(f"A: {found.names[0]} · B: {found.names[1]}")
     for place in found.places:
-        yield Sheet(str(place.place), tuple(_caption(place)), tuple(_grids(place)), place.notes)
-    yield Sheet(notes=tuple(_footnotes(found)))
+        yield Section(str(place.place), sentences=tuple(_caption(place)), grids=tuple(_grids(place)), notes=place.notes)
+    yield Section(notes=tuple(_footnotes(found)))
 
 
 def _caption(place: PlaceCompared) -> Iterator[str]:

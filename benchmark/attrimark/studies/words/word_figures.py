@@ -5,28 +5,24 @@ Of a text that was written, also what it scores every word for each token, where
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 from attrimark_registry.attribution import Attribution
 
-from attrimark.document.figures import save, word_bars
+from attrimark.document.figures import word_bars
 from attrimark.document.heat_map import heat_map
+from attrimark.document.section import Drawing
 from attrimark.results.results import Results
 from attrimark.suite.matrix import Cell, by_variant, named, of_components
 
 
-def write_word_figures(results: Results, folder: Path) -> list[Path]:
-    """For each dataset × model × chain, by its first seed, the longest text that all methods explained; SVG and PNG.
-
-    Raises:
-        AttrimarkError: a stored bundle cannot be read, or the folder cannot be written to.
-    """
+def word_figures(results: Results) -> Iterator[Drawing]:
+    """For each dataset × model × chain, by its first seed, the longest text that all methods explained."""
     firsts: dict[object, list[Cell]] = {}
     for variant, group in by_variant(results.cells).items():
         firsts.setdefault(replace(variant, seed=0), group)
-    written: list[Path] = []
     for place, group in enumerate(firsts.values(), start=1):
         variant, by_method = group[0].variant, _by_method(group, results)
         shared = _shared(list(by_method.values()))
@@ -35,17 +31,14 @@ def write_word_figures(results: Results, folder: Path) -> list[Path]:
         longest = max(shared, key=lambda text: len(next(iter(by_method.values()))[text].features))
         chosen = {method: explained[longest] for method, explained in by_method.items()}
         first = next(iter(chosen.values()))
-        figure = word_bars(
-            {method: each.scores for method, each in chosen.items()},
-            [feature.text for feature in first.features],
-            f"{variant.model} · {longest}: for and against {first.explained}",
-        )
+        scores = {method: each.scores for method, each in chosen.items()}
+        words = [feature.text for feature in first.features]
+        title = f"{variant.model} · {longest}: for and against {first.explained}"
         name = f"{place}-{variant.dataset.name}-{variant.model.name}-{named(variant.chain)}"
-        written += save(figure, folder, f"{name}-words")
+        yield Drawing(f"{name}-words", title, partial(word_bars, scores, words, title))
         for method, each in chosen.items():
             if each.by_token is not None:
-                written += save(heat_map(each), folder, f"{name}-tokens-{method}")
-    return written
+                yield Drawing(f"{name}-tokens-{method}", f"{method}, token by token.", partial(heat_map, each))
 
 
 def _by_method(cells: Sequence[Cell], results: Results) -> dict[str, Mapping[str, Attribution]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from attrimark_registry.attribution import Attribution
@@ -16,7 +17,7 @@ from attrimark.document.characters import count, printable
 from attrimark.document.coloured_text import ColouredText, Word, coloured_row
 from attrimark.document.heat_map import heat_map
 from attrimark.document.section import Drawing, Section
-from attrimark.report.report import Report
+from attrimark.results.results import Results
 from attrimark.suite.matrix import Cell, by_variant, of_components
 
 SEEDS = 10  # that can be looked at one by one; the mean is over all
@@ -26,36 +27,33 @@ LONGEST = 80  # characters of what was explained
 BySeed = Mapping[int, Sequence[Attribution]]  # of one text by one method, the replicates of each seed
 
 
-def words(report: Report) -> Iterator[Section]:
-    """One section, with one for each dataset × model × chain in it; none where texts are to stay where they are."""
-    if not report.results.suite.store_text:
-        return
+def words(results: Results, texts: int) -> list[Section]:
+    """One for each dataset × model × chain; none where texts are to stay where they are.
+
+    Args:
+        texts: how many to show of each.
+    """
+    if not results.suite.store_text:
+        return []
     variants: dict[object, list[Cell]] = {}
-    for variant, group in by_variant(report.results.cells).items():
+    for variant, group in by_variant(results.cells).items():
         variants.setdefault(replace(variant, seed=0), []).extend(group)
-    found = [section for group in variants.values() for section in _of_variant(group, report)]
-    if found:
-        told = (
-            "Blue, with a solid line, supports what is explained; orange, with a dotted line, opposes it. Each method "
-            "has its own scale: its largest |score| in a text has full colour. Point at a word, or reach it with Tab "
-            "and the arrow keys, for its number."
-        )
-        shown = [replace(each, folded=place > 0 and len(found) > MANY) for place, each in enumerate(found)]
-        yield Section("Words", sentences=(told,), sections=tuple(shown))
+    found = [section for group in variants.values() for section in _of_variant(group, results, texts)]
+    return [replace(each, folded=place > 0 and len(found) > MANY) for place, each in enumerate(found)]
 
 
-def _of_variant(cells: Sequence[Cell], report: Report) -> Iterator[Section]:
-    explained = _explained(cells, report)
+def _of_variant(cells: Sequence[Cell], results: Results, texts: int) -> Iterator[Section]:
+    explained = _explained(cells, results)
     variant = cells[0].variant
     seeds = sorted({seed for methods in explained.values() for by_seed in methods.values() for seed in by_seed})
     # a head that decides each label for itself explains a text once for each that holds
-    examples = [_any_of(methods).example for methods in explained.values()][: report.texts]
+    examples = [_any_of(methods).example for methods in explained.values()][:texts]
     if not examples:
         return
     shown = seeds[:SEEDS]
     mean = (f"mean of {count(len(seeds), 'seed')}",) if len(seeds) > 1 else ()
     yield Section(
-        printable(f"{variant.dataset} · {variant.model} · {variant.chain_name}"),
+        f"{variant.dataset} · {variant.model} · {variant.chain_name}",
         views=(*mean, *(f"seed {seed}" for seed in shown)),
         texts=tuple(_coloured(each, explained[each.id], seeds, shown) for each in examples),
         sections=tuple(_by_token(examples, explained)),
@@ -67,17 +65,17 @@ def _any_of(methods: Mapping[str, Mapping[int, Sequence[Attribution]]]) -> Attri
     return next(iter(next(iter(methods.values())).values()))[0]
 
 
-def _explained(cells: Sequence[Cell], report: Report) -> dict[str, dict[str, dict[int, list[Attribution]]]]:
+def _explained(cells: Sequence[Cell], results: Results) -> dict[str, dict[str, dict[int, list[Attribution]]]]:
     """By text, by method, by seed: the replicates."""
     judging = [cell for cell in cells if cell.method is not None and not of_components(cell.method)]
     operators = Counter(str(cell.method) for cell in {(cell.method, cell.operator): cell for cell in judging}.values())
     found: dict[str, dict[str, dict[int, list[Attribution]]]] = {}
     for cell in judging:
-        record = report.results.records.get(cell.id)
+        record = results.records.get(cell.id)
         if record is None or record.bundle is None:
             continue
         several = f" [{cell.operator}]" if operators[str(cell.method)] > 1 else ""
-        for each in report.results.attributions(record):
+        for each in results.attributions(record):
             by_seed = found.setdefault(each.example.id, {}).setdefault(f"{cell.method}{several}", {})
             by_seed.setdefault(cell.variant.seed, []).append(each)
     return found
@@ -122,7 +120,7 @@ def _by_token(examples: Sequence[Example], explained: Mapping[str, Mapping[str, 
             first = next(iter(by_seed.values()))[0]
             if first.by_token is not None:
                 caption = printable(f"{method}, {example.id}: what each word of the input does to each token written.")
-                drawings.append(Drawing(f"tokens-{example.id}-{method}", caption, heat_map(first)))
+                drawings.append(Drawing(f"tokens-{example.id}-{method}", caption, partial(heat_map, first)))
     if drawings:
         yield Section("Token by token", drawings=tuple(drawings), folded=True)
 

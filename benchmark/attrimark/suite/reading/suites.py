@@ -120,7 +120,7 @@ def _tables(document: Document) -> Mapping[str, Any]:
 
 
 def _read(document: Document, names: Sequence[str], catalog: Catalog) -> dict[str, Suite]:
-    reader = _Reader(catalog)
+    reader = _Reader(catalog, Path(document.name))
     suites = {name: reader.suite(name, document.data["suites"][name]) for name in names}
     if reader.complaints:
         raise document.error(reader.complaints)
@@ -132,6 +132,7 @@ class _Reader:
     """Reads on after an error, so that all are told at once; what it returns counts only without one."""
 
     catalog: Catalog
+    file: Path
     complaints: list[Complaint] = field(default_factory=list)
 
     def suite(self, name: str, given: Any) -> Suite | None:
@@ -152,7 +153,7 @@ class _Reader:
         self.foretellable(own.get("predictions"), [matrix for matrix in matrices if matrix], (*path, "predictions"))
         self.comparable(own.get("comparisons"), [matrix for matrix in matrices if matrix], (*path, "comparisons"))
         self.gating(own.get("primary"), [matrix for matrix in matrices if matrix], (*path, "primary"))
-        return None if self.complaints else Suite(name, tuple(matrices), **own)
+        return None if self.complaints else Suite(name, tuple(matrices), file=self.file, **own)
 
     def selectable(self, rule: Equivalence | None, matrices: Sequence[Matrix], path: KeyPath) -> None:
         """Seeds can be chosen only by an accuracy that the suite measures."""

@@ -1,0 +1,113 @@
+"""The one command of every study: read a suite's stored results, show what the study finds in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from attrimark.studies import built_in
+from attrimark.studies.study import Option, Study
+
+from . import options
+
+if TYPE_CHECKING:
+    from attrimark.document.section import Drawing
+    from attrimark.results.results import Results
+    from attrimark.suite.suite import Suite
+
+
+def command_of(study: Study) -> click.Command:
+    """`attrimark NAME SUITE`, with the options of the study."""
+
+    def callback(
+        suite: str,
+        config: Path,
+        store: Path,
+        form: str,
+        output: Path | None,
+        as_json: bool,
+        figures: Path | None,
+        **chosen: Any,
+    ) -> None:
+        from attrimark_registry.catalog import load_catalog
+
+        from attrimark.results.nothing import Nothing
+        from attrimark.results.results import Results
+        from attrimark.results.store import Store
+        from attrimark.suite.reading.suites import read_suite
+
+        from .telling import tell
+
+        asked = read_suite(config, suite, load_catalog())
+        with Store.existing(store, asked) as opened:
+            results = Results(asked, opened)
+            findings = study.analyse(results, **chosen)
+            document = study.document(findings, asked, **chosen)
+            if not document.sections:
+                raise Nothing(nothing_to_show(study, asked))
+            tell(document, "json" if as_json else form, output)
+            if figures:
+                write_drawings(drawings_with(study, findings, results), figures)
+
+    shared = [options.suite, options.config, options.store, options.figures, options.form, options.output]
+    command = click.Command(study.name, callback=callback, help=f"{study.summary}\n\n{study.about}")
+    for decorate in reversed([*shared, options.as_json]):
+        decorate(command)
+    command.params += map(_parameter, study.options)
+    return command
+
+
+def nothing_to_show(study: Study, suite: Suite) -> str:
+    """Why a study finds nothing in a suite's results, and what to call instead."""
+    if study.asked(suite):
+        return f"nothing to show: run the suite first: attrimark run {suite.name}"
+    others = [each.name for each in built_in() if each.is_command and each.follows_run and each.asked(suite)]
+    see = " and ".join(f"attrimark {each} {suite.name}" for each in others or ["report"])
+    return f"nothing to show: {study.unasked.format(suite=suite.name)}. See {see}"
+
+
+def drawings_with(study: Study, findings: Sequence[Any], results: Results) -> Iterable[Drawing]:
+    """The figures of a study, and of those that are drawn with it, in the order of the report."""
+    for each in built_in():
+        if each.name == study.name:
+            yield from study.drawings(findings, results)
+        elif each.drawn_with == study.name and each.asked(results.suite):
+            yield from each.drawings(each.analyse(results), results)
+
+
+def write_drawings(drawings: Iterable[Drawing], folder: Path, endings: Sequence[str] = ("svg", "png")) -> None:
+    """Every figure as files of those kinds; how many is printed.
+
+    Raises:
+        AttrimarkError: the folder cannot be written to.
+    """
+    from attrimark.document.figures import save_drawings
+
+    written = save_drawings(drawings, folder, endings)
+    click.echo(f"{len(written)} figures in {folder}", err=True)
+
+
+def show(study: Study, results: Results, figures: Path) -> None:
+    """Print what a study finds in the results of a run, and draw it; why, where it finds nothing."""
+    from attrimark_registry.errors import AttrimarkError
+
+    from .telling import tell
+
+    try:
+        findings = study.analyse(results)
+    except AttrimarkError as reason:
+        click.echo(f"{study.title}: {reason}", err=True)
+        return
+    tell(study.document(findings, results.suite))
+    if drawings := list(study.drawings(findings, results)):
+        write_drawings(drawings, figures)
+
+
+def _parameter(option: Option) -> click.Option:
+    if option.flag:
+        return click.Option([f"--{option.name}"], is_flag=True, help=option.help)
+    kind = click.Choice(option.choices) if option.choices else None
+    return click.Option([f"--{option.name}"], type=kind, help=option.help, metavar=option.metavar)

@@ -1,0 +1,36 @@
+"""What a study found, as sections for people and as data for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .section import Section, unfolded
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """What a format is made of.
+
+    Attributes:
+        data: the same as the sections say, as plain values that JSON can hold.
+        rows: the same in long format, one value or method a row; by default what the tables show, cell by cell.
+    """
+
+    sections: tuple[Section, ...]
+    data: Any = None
+    rows: Sequence[Mapping[str, Any]] | None = None
+
+    def long_format(self) -> Iterator[Mapping[str, Any]]:
+        """All rows, each with the same keys."""
+        if self.rows is not None:
+            yield from self.rows
+            return
+        for section in unfolded(self.sections):
+            for grid in section.grids:
+                header = [" ".join(cell.split("\n")) for cell in grid.header]
+                for first, *cells in grid.rows:
+                    for column, value in zip(header[1:], cells, strict=True):
+                        named = {"section": section.title, "table": grid.title, "row": first}
+                        yield {**named, "column": column, "value": value}

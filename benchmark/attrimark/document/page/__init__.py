@@ -1,0 +1,1 @@
+"""Sections as one page of HTML: no other file, no network."""

@@ -1,0 +1,20 @@
+"""What the marks behind a number say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrimark.document.grid import BETTER
+from attrimark.results.scores import CONTROL
+
+from .board_grids import BEST, FRONT
+
+MARKS: Mapping[str, str] = {
+    BETTER: f"better than {CONTROL}",
+    "▾": f"worse than {CONTROL}",
+    ">": f"higher than {CONTROL}, which is neither better nor worse",
+    "<": f"lower than {CONTROL}, which is neither better nor worse",
+    "~": f"not told apart from {CONTROL}",
+    BEST: "not told apart from the best",
+    FRONT.strip(): "no method is as good for less",
+}

@@ -1,0 +1,1 @@
+"""How results were computed, and what computes them again."""

@@ -1,0 +1,1 @@
+"""What the suite repeats of a study, and what was predicted before it ran."""
