@@ -17,10 +17,10 @@ from time import perf_counter
 
 import machine
 import numpy as np
+from attrimark.results.outputs_file import outputs_path, write_outputs
+from attrimark.results.raw_outputs import RawOutputs
 from attrimark.results.store import Store
 from attrimark.studies.multiverse.multiverse import multiverses
-from attrimark.studies.multiverse.outputs_file import outputs_path, write_outputs
-from attrimark.studies.multiverse.raw_outputs import RawOutputs
 from attrimark.suite.matrix import Cell, cells_of
 from attrimark.suite.reading.suites import read_suite
 from attrimark.suite.suite import Suite

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
+from attrimark.studies import built_in
+from attrimark.studies.replication.replication import Replication
 from attrimark.studies.stability.equivalence import Equivalence
 from attrimark.studies.stability.prediction import Prediction
 from attrimark.suite.reading.suites import ConfigError, Suite, read_suite, read_suites
-from attrimark.suite.replication import Replication
 from attrimark_registry import (
     Dataset,
     Metric,
@@ -110,7 +111,7 @@ class Sufficiency(Metric):
 
 def catalog_of(*plugins: type[Plugin], broken: tuple[Broken, ...] = ()) -> Catalog:
     entries: dict[Any, Any] = {kind: {p.name: Entry(p, "test") for p in plugins if p.kind == kind} for kind in KINDS}
-    return Catalog(entries, broken)
+    return Catalog(entries, broken, studies=tuple(built_in()))
 
 
 CATALOG = catalog_of(Snippets, Encoder, Unchanged, Lora, AsItIs, FourBits, Guess, Drop, Sufficiency, Spread, Accuracy)
@@ -196,7 +197,7 @@ benchmarks.toml:8:5: suites.quick.methods[1]: no method named "gues"; did you me
 benchmarks.toml:9:23: suites.quick.methods[2].permutations: must be at least 1, not 0
 benchmarks.toml:10:5: suites.quick.methods[3]: the same as methods[0]: name each once
 benchmarks.toml:12:1: suites.quick.metrics: must be a list of one or more, not an empty list
-benchmarks.toml:13:1: suites.quick.explane: unknown key (allowed: title, seed, replicates, isolate, equivalent, predictions, comparisons, primary, store_text, replication, multiverse, matrix, datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train, each_token); did you mean "explain"?
+benchmarks.toml:13:1: suites.quick.explane: unknown key (allowed: title, seed, replicates, isolate, primary, store_text, replication, equivalent, predictions, comparisons, multiverse, matrix, datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train, each_token); did you mean "explain"?
 benchmarks.toml:15:15: suites.quick.matrix[0].strategies[0]: no strategy named "nf5"; did you mean "nf4"?
 benchmarks.toml:15:48: suites.quick.matrix[0].strategies[1][1].rank: must be an integer or "full", not "fulll"; did you mean "full"?
 benchmarks.toml:15:77: suites.quick.matrix[0].strategies[1][1].layers[1]: must be an integer, not "2"
@@ -301,8 +302,8 @@ expect = "higher"
 
 def test_a_suite_says_which_seeds_count_and_what_is_expected_of_them(suites: Path) -> None:
     suite = read(suites, OVER_SEEDS)["a"]
-    assert suite.equivalent == Equivalence(most=10, split="test")
-    assert suite.predictions == (
+    assert suite.asks["equivalent"] == Equivalence(most=10, split="test")
+    assert suite.asks["predictions"] == (
         Prediction(says="Quantizing spreads", metric="spread", chain="lora → nf4", than="lora", expect="higher"),
     )
     assert suite.compares_seeds
@@ -320,12 +321,14 @@ def test_a_suite_says_what_gates_and_whether_texts_are_shown(suites: Path) -> No
 def test_a_suite_says_what_it_replicates_and_what_was_predicted(suites: Path) -> None:
     rules = 'replication = { of = "claim", prediction = "less noise", rule = "the interval leaves 1 out" }\n'
     suite = read(suites, OVER_SEEDS.replace("equivalent", rules + "equivalent"))["a"]
-    assert suite.replication == Replication(of="claim", prediction="less noise", rule="the interval leaves 1 out")
-    first, second = suite.replication.says
+    assert suite.asks.get("replication") == Replication(
+        of="claim", prediction="less noise", rule="the interval leaves 1 out"
+    )
+    first, second = suite.asks.get("replication").says
     assert first.startswith("Claim replicated, where its prediction holds")
     assert second == "Predicted before the first run: less noise. The rule: the interval leaves 1 out."
     assert [*Replication(of="protocol").says][1] == "Nothing was predicted before the first run."
-    assert read(suites, OVER_SEEDS)["a"].replication is None
+    assert read(suites, OVER_SEEDS)["a"].asks.get("replication") is None
 
 
 @pytest.mark.parametrize(
@@ -349,8 +352,9 @@ def test_the_documents_say_of_each_suite_what_it_replicates() -> None:
     rows = [line.strip("|").split("|") for line in table.partition("##")[0].splitlines() if line.startswith("| `")]
     said = {name.strip(" `"): told.strip() for names, _, told in rows for name in names.split(",")}
     suites = read_suites(root / "benchmarks.toml", load_catalog())
-    assert said == {name: suite.replication.of if suite.replication else "–" for name, suite in suites.items()}
-    assert all(suite.replication for name, suite in suites.items() if name.startswith("paper"))
+    found = {name: suite.asks.get("replication") for name, suite in suites.items()}
+    assert said == {name: repeated.of if repeated else "–" for name, repeated in found.items()}
+    assert all(repeated for name, repeated in found.items() if name.startswith("paper"))
 
 
 @pytest.mark.parametrize(

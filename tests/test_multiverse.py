@@ -17,6 +17,8 @@ from attrimark.cli import main
 from attrimark.document.figures import save_drawings
 from attrimark.document.section import drawings_of
 from attrimark.results.bundle import read_bundle, write_bundle
+from attrimark.results.outputs_file import outputs_path, read_outputs, write_outputs
+from attrimark.results.raw_outputs import RawOutputs
 from attrimark.results.results import Results
 from attrimark.results.store import Store
 from attrimark.run.attribute import attribute
@@ -25,17 +27,16 @@ from attrimark.run.job import Job, Task, from_json, to_json
 from attrimark.run.local import Slot, Worker
 from attrimark.run.measure import measure
 from attrimark.run.prepare import prepare
+from attrimark.run.raw_outputs import raw_outputs
 from attrimark.run.scheduler import pending, run
 from attrimark.run.variants import Variants
 from attrimark.run.worker import run_job
 from attrimark.statistics.intervals import crossed_interval
-from attrimark.studies.multiverse.choices import Choices
 from attrimark.studies.multiverse.multiverse import multiverses
-from attrimark.studies.multiverse.outputs_file import outputs_path, read_outputs, write_outputs
-from attrimark.studies.multiverse.raw_outputs import RawOutputs, raw_outputs
 from attrimark.studies.multiverse.sections import section_of
 from attrimark.studies.multiverse.specification_curve import AWAY, Analysis, Contestant, Levels, curve
 from attrimark.studies.multiverse.tables import as_json, says
+from attrimark.suite.choices import Choices
 from attrimark.suite.matrix import cells_of, splits_of
 from attrimark.suite.reading.document import ConfigError
 from attrimark.suite.reading.suites import read_suite
@@ -563,14 +564,14 @@ def test_the_documented_suite_makes_as_many_analyses_as_it_says(tmp_path):
     path.write_text(re.findall(r"```toml\n(.*?)```", document, re.DOTALL)[0])
     catalog = load_catalog()
     suite = read_suite(path, "mine", catalog)
-    assert suite.multiverse == read_suite(root / "benchmarks.toml", "planted", catalog).multiverse
+    assert suite.choices == read_suite(root / "benchmarks.toml", "planted", catalog).choices
     labels = splits_of(suite.matrices[0].datasets[0]).labels
-    classes = [name for each in suite.multiverse.classes for name in (labels if each == "labels" else [each])]
+    classes = [name for each in suite.choices.classes for name in (labels if each == "labels" else [each])]
     crossed = [
         ["mask", "delete"],
-        suite.multiverse.readings,
-        suite.multiverse.poolings,
-        suite.multiverse.lengths,
+        suite.choices.readings,
+        suite.choices.poolings,
+        suite.choices.lengths,
         classes,
     ]
     assert len(list(product(*crossed))) == 96

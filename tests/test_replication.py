@@ -62,4 +62,4 @@ def test_the_plan_and_the_report_say_what_is_replicated(tmp_path, written, told)
     assert [answer for section in mine for answer in section.answers] == page[:1]
     assert ("replicated" in planned.stdout) is bool(told)
     repeated = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)["replication"]
-    assert (repeated and repeated["of"]) == (suite.replication and suite.replication.of)
+    assert (repeated and repeated["of"]) == (suite.asks.get("replication") and suite.asks.get("replication").of)

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from attrimark.results.model_metrics import alone
+from attrimark.results.outputs_file import outputs_path, write_outputs
+from attrimark.results.raw_outputs import RawOutputs
 from attrimark.results.results import Results
 from attrimark.results.scores import NOTHING_FOREIGN, scores
 from attrimark.results.store import Store
 from attrimark.studies.comparisons.networks import networks
 from attrimark.studies.leaderboard.leaderboard import leaderboards
 from attrimark.studies.multiverse.multiverse import multiverses
-from attrimark.studies.multiverse.outputs_file import outputs_path, write_outputs
-from attrimark.studies.multiverse.raw_outputs import RawOutputs
 from attrimark.studies.regression.recording import names_of, taken
 from attrimark.studies.regression.regression import compare
 from attrimark.studies.stability.stability import _models

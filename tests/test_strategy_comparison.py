@@ -395,7 +395,7 @@ def test_no_claim_vanishes_where_one_level_alone_has_networks(suite_of, tmp_path
     suite, _ = suite_of(SHARED + BY_STRATEGY + BY_MODEL + MATRICES)
     store = filled(suite, tmp_path, lambda cell: "width=16" not in str(cell.variant.model))
     for each in findings(Results(suite, store)):
-        claims = next(asked.claims for asked in suite.comparisons if asked.over == each.over)
+        claims = next(asked.claims for asked in suite.asks["comparisons"] if asked.over == each.over)
         assert {judged.claim for judged in each.judged} == set(claims)
         assert {judged.verdict for judged in each.judged} == {"cannot be told"}
         assert all(judged.reason for judged in each.judged)
@@ -542,7 +542,7 @@ def test_comparisons_that_cannot_be_made_are_refused(suite_of, before, after, to
 def test_the_example_of_the_documentation_is_a_suite(suite_of):
     documented = (Path(__file__).parents[1] / "docs" / "strategies.md").read_text().split("```toml")[1].split("```")[0]
     suite, _ = suite_of(documented.replace("suites.mine", "suites.made"))
-    assert suite.comparisons[0].claims[0].expect == "lower"
+    assert suite.asks["comparisons"][0].claims[0].expect == "lower"
 
 
 # A whole run

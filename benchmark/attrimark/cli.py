@@ -41,12 +41,14 @@ class Commands(click.Group):
     """Commands by name, imported late; and the exit codes of all of them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *_of_strangers()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in STUDIES:
             return import_module("attrimark.commands.study").command_of(STUDIES[cmd_name])
-        return import_module(f"attrimark.commands.{cmd_name}").command if cmd_name in COMMANDS else None
+        if cmd_name in COMMANDS:
+            return import_module(f"attrimark.commands.{cmd_name}").command
+        return _of_strangers().get(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -56,11 +58,12 @@ class Commands(click.Group):
         except click.UsageError as error:
             if args[0].startswith("-") or args[0] in COMMANDS:
                 raise
-            raise click.UsageError(f"{error.message} There are: {', '.join(COMMANDS)}.", ctx) from None
+            raise click.UsageError(f"{error.message} There are: {', '.join(self.list_commands(ctx))}.", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            strangers = {name: each.get_short_help_str(limit=100) for name, each in _of_strangers().items()}
+            formatter.write_dl([*COMMANDS.items(), *strangers.items()])
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run a command and exit with its code: what it returns, or 0."""
@@ -77,6 +80,10 @@ class Commands(click.Group):
         except Exception as error:
             code = _tell(error, debug="--debug" in given)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _of_strangers() -> dict[str, click.Command]:
+    return import_module("attrimark.commands.strangers").commands()
 
 
 def _tell(error: Exception, debug: bool) -> int:

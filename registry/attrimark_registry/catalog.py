@@ -19,6 +19,7 @@ from .names import nearest
 from .plugin import KINDS, Kind, Plugin
 
 GROUP = "attrimark"
+NAMED = ("studies", "renderers", "commands")  # what hooks return beside plugins: values with a name
 
 
 def new_manager() -> pluggy.PluginManager:
@@ -48,10 +49,19 @@ class Broken:
 
 @dataclass(frozen=True)
 class Catalog:
-    """What is installed, by kind and name."""
+    """What is installed, by kind and name.
+
+    Attributes:
+        studies: questions that are asked of results, those of attrimark itself first.
+        renderers: formats of other distributions.
+        commands: commands of other distributions.
+    """
 
     entries: Mapping[Kind, Mapping[str, Entry]]
     broken: tuple[Broken, ...] = ()
+    studies: tuple[Any, ...] = ()
+    renderers: tuple[Any, ...] = ()
+    commands: tuple[Any, ...] = ()
     manager: pluggy.PluginManager = field(default_factory=new_manager, compare=False, repr=False)
 
     def __iter__(self) -> Iterator[Entry]:
@@ -96,10 +106,17 @@ def load_catalog() -> Catalog:
     manager = new_manager()
     broken: list[Broken] = []
     found: list[tuple[Kind, Entry]] = []
-    for name, distribution in _installed().items():
+    named: dict[str, dict[str, tuple[Any, str]]] = {hook: {} for hook in NAMED}
+    # those of attrimark itself come first
+    for name, distribution in sorted(_installed().items(), key=lambda pair: pair[0] != GROUP):
         for point in _points(name, distribution, broken):
             try:
-                found += _plugins_of(name, point, manager)
+                plugins, values = _returned(name, point, manager)
+                found += plugins
+                for hook, value in values:
+                    twin = named[hook].setdefault(value.name, (value, name))
+                    if twin[0] is not value:
+                        raise AttrimarkError(_twins(hook, value.name, twin[1], name))
             # plugins are strangers' code: SystemExit and SyntaxError must not end the program
             except (Exception, SystemExit) as error:
                 broken.append(_broken(point.name, name, error))
@@ -111,7 +128,11 @@ def load_catalog() -> Catalog:
                 f'two {kind} plugins are named "{entry.plugin.name}": from {twin.distribution} '
                 f"({twin.plugin.__module__}) and {entry.distribution} ({entry.plugin.__module__}); uninstall one"
             )
-    return Catalog(MappingProxyType({k: MappingProxyType(v) for k, v in entries.items()}), tuple(broken), manager)
+    kinds = MappingProxyType[Kind, Mapping[str, Entry]](
+        {kind: MappingProxyType(each) for kind, each in entries.items()}
+    )
+    values = {hook: tuple(value for value, _ in by_name.values()) for hook, by_name in named.items()}
+    return Catalog(kinds, tuple(broken), manager=manager, **values)
 
 
 def _installed() -> dict[str, Distribution]:
@@ -135,26 +156,38 @@ def _broken(point: str, distribution: str, error: BaseException) -> Broken:
     return Broken(point, distribution, f"{type(error).__name__}: {error}", details)
 
 
-def _plugins_of(distribution: str, point: EntryPoint, manager: pluggy.PluginManager) -> list[tuple[Kind, Entry]]:
-    """Import and register one entry point, and call its hooks alone."""
+def _twins(kind: str, name: str, one: str, other: str) -> str:
+    return f'two {kind} are named "{name}": from {one} and {other}; uninstall one'
+
+
+def _returned(
+    distribution: str, point: EntryPoint, manager: pluggy.PluginManager
+) -> tuple[list[tuple[Kind, Entry]], list[tuple[str, Any]]]:
+    """Import and register one entry point, and call its hooks alone: its plugins, and what else it registers."""
     name = f"{distribution}:{point.name}"
     module = point.load()
     manager.register(module, name)
     try:
         manager.check_pending()
         classes: list[tuple[Kind, Any]] = [
-            (kind, plugin)
-            for kind in get_args(Kind)
-            for implementation in getattr(manager.hook, f"register_{_plural(kind)}").get_hookimpls()
-            if implementation.plugin_name == name
-            for plugin in implementation.function()
+            (kind, plugin) for kind in get_args(Kind) for plugin in _called(manager, _plural(kind), name)
         ]
         for kind, plugin in classes:
             _check(kind, plugin)
+        values = [(hook, value) for hook in NAMED for value in _called(manager, hook, name)]
+        for hook, value in values:
+            if not isinstance(getattr(value, "name", None), str):
+                raise TypeError(f"register_{hook} returned {value!r}, which has no name")
     except (Exception, SystemExit):
         manager.unregister(name=name)
         raise
-    return [(kind, Entry(plugin, distribution)) for kind, plugin in classes]
+    return [(kind, Entry(plugin, distribution)) for kind, plugin in classes], values
+
+
+def _called(manager: pluggy.PluginManager, hook: str, name: str) -> list[Any]:
+    """What one module returns from a hook that registers."""
+    implementations = getattr(manager.hook, f"register_{hook}").get_hookimpls()
+    return [each for one in implementations if one.plugin_name == name for each in one.function()]
 
 
 def _check(kind: Kind, plugin: Any) -> None:

@@ -51,6 +51,24 @@ def register_metrics() -> list[type[Metric]]:
 
 
 @hookspec
+def register_studies() -> list[Any]:
+    """Questions that are asked of stored results (`attrimark.studies.study.Study`), each with its command."""
+    return []
+
+
+@hookspec
+def register_renderers() -> list[Any]:
+    """Formats that documents are written in (`attrimark.document.render.Renderer`)."""
+    return []
+
+
+@hookspec
+def register_commands() -> list[Any]:
+    """Commands of `attrimark`, as click's."""
+    return []
+
+
+@hookspec
 def run_started(suite: str, cells: int, pending: int) -> None:
     """A run begins: so many cells in the suite, so many of them still to compute."""
 

@@ -56,7 +56,7 @@ def command(
     places = [(suite, Path(each)) for each in (before, after)] if suite else [(before, store), (after, store)]
     one, other = (_run(name, where, config, catalog, of_store=suite is not None) for name, where in places)
     found = compare_runs(one, other)
-    tell(Document(tuple(sections_of(found)), as_plain(found)), "json" if as_json else form, output)
+    tell(Document(tuple(sections_of(found)), as_plain(found)), "json" if as_json else form, output, catalog)
 
 
 def _run(suite: str, store: Path, config: Path, catalog: Catalog, of_store: bool) -> Run:

@@ -19,8 +19,8 @@ figures = click.option(
     "--figures", type=click.Path(path_type=Path), help="Write the figures into this folder, as SVG and PNG."
 )
 form = click.option(
-    "--format", "form", type=click.Choice(["table", "markdown", "latex", "csv", "json"]), default="table",
-    show_default=True, help="csv: in long format; latex: needs booktabs.",
+    "--format", "form", metavar="[table|markdown|latex|csv|json|…]", default="table", show_default=True,
+    help="csv: in long format; latex: needs booktabs; or a format that a plugin adds.",
 )  # fmt: skip
 output = click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file instead."

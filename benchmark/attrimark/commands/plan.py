@@ -48,7 +48,8 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
     from attrimark.suite.matrix import cells_of
     from attrimark.suite.reading.suites import read_suite
 
-    chosen = read_suite(config, suite, load_catalog())
+    catalog = load_catalog()
+    chosen = read_suite(config, suite, catalog)
     cells = cells_of(chosen)
     records = {}
     if Store.is_at(store):
@@ -94,9 +95,8 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
     total = sum((Estimate(row["passes"], row["tokens"]) for row in left), Estimate())
     seen = _needed(detect, chosen, cells, records, recorded, store) if detect else []
     if as_json:
-        repeated = chosen.replication and chosen.replication.model_dump()
         summary: dict[str, Any] = {
-            "replication": repeated,
+            **{key: value for study in catalog.studies for key, value in study.plan_data(chosen).items()},
             "cells": rows,
             "checks": [
                 {"model": model, "chain": chain, "check": checks.get((model, chain)), "forwards": MOST_FORWARDS}
@@ -112,7 +112,7 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
         return
     names = {str(cell.variant): (str(cell.variant.model), cell.variant.chain_name) for cell in cells}
     texts = {str(cell.variant): texts_of(cell.variant) for cell in cells}
-    for line in chosen.replication.says if chosen.replication else ():
+    for line in (line for study in catalog.studies for line in study.plan(chosen)):
         click.echo(line)
     for variant in dict.fromkeys(row["variant"] for row in rows):
         click.echo(variant)

@@ -45,19 +45,18 @@ def command(suite: str, config: Path, store: Path, output: Path, texts: int, fig
     from attrimark.results.nothing import Nothing
     from attrimark.results.results import Results
     from attrimark.results.store import Store
-    from attrimark.studies import built_in
     from attrimark.suite.reading.suites import read_suite
 
     from .study import write_drawings
 
-    chosen = read_suite(config, suite, load_catalog())
+    catalog = load_catalog()
+    chosen = read_suite(config, suite, catalog)
     with Store.existing(store, chosen) as opened:
         results = Results(chosen, opened)
         if not results.records:
             raise Nothing(f"nothing of {suite} in {store} yet: run it first: attrimark run {suite}")
-        studies = built_in()
-        parts = parts_of(studies, results, texts=texts)
-        content = page(heading_of(studies, results), parts).encode()
+        parts = parts_of(catalog.studies, results, texts=texts)
+        content = page(heading_of(catalog.studies, results), parts).encode()
     write_whole(content, output)
     click.echo(f"{output}: {len(content) / 1e6:.1f} MB", err=True)
     if figures:
@@ -87,7 +86,8 @@ def parts_of(studies: Sequence[Study], results: Results, **chosen: Any) -> list[
 def heading_of(studies: Sequence[Study], results: Results) -> Heading:
     """What was asked and run, and what the marks in tables say."""
     from attrimark.document.page.page import Heading
-    from attrimark.results.summary import asked, statuses
+
+    from .report_facts import asked, statuses
 
     suite = results.suite
     facts = {"Asked": asked(results), "Run": statuses(results)}

@@ -45,7 +45,6 @@ def command(
     from attrimark.run.local import slots_for
     from attrimark.run.progress import Progress
     from attrimark.run.scheduler import run
-    from attrimark.studies import built_in
     from attrimark.suite.reading.suites import read_suite
 
     from .study import drawings_with, show, write_drawings
@@ -63,7 +62,7 @@ def command(
             click.echo(f"\nInterrupted; finished cells are kept. Resume with: attrimark {again}", err=True)
             context.exit(2)
         results = Results(chosen, opened)
-        first, *others = (study for study in built_in() if study.follows_run)
+        first, *others = (study for study in catalog.studies if study.follows_run)
         findings = first.analyse(results)
         document = first.document(findings, chosen)
         shown = FORMATS["json" if as_json else "table"].render(document)
@@ -73,7 +72,7 @@ def command(
             figures = store / "figures" / suite
             asked = [study for study in others if study.asked(chosen)]
             if not chosen.compares_seeds:
-                write_drawings(drawings_with(first, findings, results), figures)
+                write_drawings(drawings_with(first, findings, results, catalog.studies), figures)
             for study in asked:
                 show(study, results, figures)
     context.exit(1 if summary["failed"] else 0 if summary["ok"] else 5)

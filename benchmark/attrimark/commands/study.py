@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attrimark.studies import built_in
 from attrimark.studies.study import Option, Study
 
 from . import options
@@ -39,18 +38,20 @@ def command_of(study: Study) -> click.Command:
         from attrimark.results.store import Store
         from attrimark.suite.reading.suites import read_suite
 
-        from .telling import tell
+        from .telling import format_of, tell
 
-        asked = read_suite(config, suite, load_catalog())
+        catalog = load_catalog()
+        format_of(form, catalog)  # a mistyped format is named before anything is read
+        asked = read_suite(config, suite, catalog)
         with Store.existing(store, asked) as opened:
             results = Results(asked, opened)
             findings = study.analyse(results, **chosen)
             document = study.document(findings, asked, **chosen)
             if not document.sections:
-                raise Nothing(nothing_to_show(study, asked))
-            tell(document, "json" if as_json else form, output)
+                raise Nothing(nothing_to_show(study, asked, catalog.studies))
+            tell(document, "json" if as_json else form, output, catalog)
             if figures:
-                write_drawings(drawings_with(study, findings, results), figures)
+                write_drawings(drawings_with(study, findings, results, catalog.studies), figures)
 
     shared = [options.suite, options.config, options.store, options.figures, options.form, options.output]
     command = click.Command(study.name, callback=callback, help=f"{study.summary}\n\n{study.about}")
@@ -60,18 +61,20 @@ def command_of(study: Study) -> click.Command:
     return command
 
 
-def nothing_to_show(study: Study, suite: Suite) -> str:
+def nothing_to_show(study: Study, suite: Suite, studies: Sequence[Study]) -> str:
     """Why a study finds nothing in a suite's results, and what to call instead."""
     if study.asked(suite):
         return f"nothing to show: run the suite first: attrimark run {suite.name}"
-    others = [each.name for each in built_in() if each.is_command and each.follows_run and each.asked(suite)]
+    others = [each.name for each in studies if each.is_command and each.follows_run and each.asked(suite)]
     see = " and ".join(f"attrimark {each} {suite.name}" for each in others or ["report"])
     return f"nothing to show: {study.unasked.format(suite=suite.name)}. See {see}"
 
 
-def drawings_with(study: Study, findings: Sequence[Any], results: Results) -> Iterable[Drawing]:
+def drawings_with(
+    study: Study, findings: Sequence[Any], results: Results, studies: Sequence[Study]
+) -> Iterable[Drawing]:
     """The figures of a study, and of those that are drawn with it, in the order of the report."""
-    for each in built_in():
+    for each in studies:
         if each.name == study.name:
             yield from study.drawings(findings, results)
         elif each.drawn_with == study.name and each.asked(results.suite):

@@ -6,6 +6,8 @@ import math
 
 from attrimark.statistics.intervals import Estimate
 
+from . import characters
+
 LARGE = 1e5  # from here on a number is shown with its power of ten
 
 
@@ -24,3 +26,10 @@ def number(value: float) -> str:
     if abs(value) >= LARGE:
         return f"{value:.3e}"
     return f"{value:.3f}" if 0.1 <= abs(value) < 1000 else f"{value:.3g}"
+
+
+def with_ends(estimate: Estimate | None) -> str:
+    """The mean and the ends of its interval, which need not lie around it evenly."""
+    if estimate is None or math.isnan(estimate.low):
+        return characters.number(estimate and estimate.mean)
+    return f"{characters.number(estimate.mean)} [{characters.number(estimate.low)}, {characters.number(estimate.high)}]"

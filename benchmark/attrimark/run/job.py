@@ -10,7 +10,7 @@ from typing import Any, cast
 from attrimark_registry.catalog import Catalog
 from attrimark_registry.plugin import Method, Metric, Plugin
 
-from attrimark.studies.multiverse.choices import Choices
+from attrimark.suite.choices import Choices
 from attrimark.suite.matrix import Cell, Variant
 
 Spec = Mapping[str, Any]

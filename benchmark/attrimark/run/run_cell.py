@@ -13,7 +13,8 @@ from attrimark_registry.errors import AttrimarkError, Unsupported
 from attrimark_registry.memory import is_exhaustion
 from attrimark_registry.plugin import Metric, ModelMetric
 
-from attrimark.studies.multiverse.raw_outputs import RawOutputs, raw_outputs
+from attrimark.results.raw_outputs import RawOutputs
+from attrimark.run.raw_outputs import raw_outputs
 from attrimark.suite.matrix import Cell, splits_of
 
 from .attribute import Attributions, InvalidScores, attribute

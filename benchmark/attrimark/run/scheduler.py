@@ -13,9 +13,9 @@ from typing import Any
 import pluggy
 from attrimark_registry.attribution import Cost, Measure, Record
 
+from attrimark.results.outputs_file import outputs_path
 from attrimark.results.redaction import as_told
 from attrimark.results.store import Damaged, Store
-from attrimark.studies.multiverse.outputs_file import outputs_path
 from attrimark.suite.matrix import Cell, by_variant, cells_of
 from attrimark.suite.suite import Suite
 

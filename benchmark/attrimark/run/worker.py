@@ -24,8 +24,8 @@ from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import Model
 
 from attrimark.results.bundle import read_bundle, write_bundle
-from attrimark.studies.multiverse.outputs_file import outputs_path, write_outputs
-from attrimark.studies.multiverse.raw_outputs import poolable
+from attrimark.results.outputs_file import outputs_path, write_outputs
+from attrimark.run.raw_outputs import poolable
 
 from .job import Job, Task, from_json
 from .prepare import Prepared, prepare

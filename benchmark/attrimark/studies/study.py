@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from attrimark.document.document import Document
     from attrimark.document.section import Drawing, Section
     from attrimark.results.results import Results
+    from attrimark.suite.choices import Choices
+    from attrimark.suite.reading.document import Complaint
     from attrimark.suite.suite import Suite
 
 
@@ -60,6 +62,26 @@ class Study(ABC):
     follows_run: ClassVar[bool] = False
     drawn_with: ClassVar[str] = ""
     unasked: ClassVar[str] = "{suite} asks for nothing of the kind"
+
+    def keys(self) -> Mapping[str, Any]:
+        """The keys of a suite that are this study's own, with the type of each; what they hold is in `suite.asks`."""
+        return {}
+
+    def check(self, suite: Suite) -> Iterator[Complaint]:
+        """What is wrong with what a suite asks, before anything runs; places are below the suite."""
+        return iter(())
+
+    def choices(self, suite: Suite) -> Choices | None:
+        """The choices over which a run must keep raw outputs; None where the study needs none."""
+        return None
+
+    def plan(self, suite: Suite) -> Iterator[str]:
+        """What `attrimark plan` says of it, before anything runs."""
+        return iter(())
+
+    def plan_data(self, suite: Suite) -> Mapping[str, Any]:
+        """The same as plain values, by key."""
+        return {}
 
     def asked(self, suite: Suite) -> bool:
         """Whether a suite's results can answer it."""

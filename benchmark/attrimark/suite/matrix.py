@@ -29,7 +29,7 @@ from attrimark_registry.plugin import (
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Example, Granularity, Splits
 
-from attrimark.studies.multiverse.choices import Choices
+from attrimark.suite.choices import Choices
 
 from .numerics import Asked, numerics
 from .suite import Matrix, Pooling, Suite
@@ -325,7 +325,7 @@ def _cells(suite: Suite, matrix: Matrix, variant: Variant) -> Iterator[Cell]:
                 isolate=suite.isolate,
                 problem=problem,
                 each_token=matrix.each_token,
-                choices=suite.multiverse,
+                choices=suite.choices,
             )
 
 

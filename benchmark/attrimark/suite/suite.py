@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from attrimark_registry.model import How
 from attrimark_registry.plugin import Dataset, Method, Metric, ModelSource, PopulationMetric, Quantizer, Strategy
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Granularity
 
-from attrimark.studies.comparisons.factor_comparison import FactorComparison
-from attrimark.studies.multiverse.choices import Choices, Pooling
-from attrimark.studies.stability.equivalence import Equivalence
-from attrimark.studies.stability.prediction import Prediction
-
-from .replication import Replication
+from .choices import Choices, Pooling
 
 __all__ = ["Matrix", "Pooling", "Suite"]
+
+MOST_PRIMARY = 5  # metrics that gate: with more, a change worth knowing is lost among the comparisons
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,10 @@ class Suite:
         seed: what methods and metrics draw from.
         replicates: how often a stochastic method explains the same decision.
         isolate: share nothing between methods, so that seconds a method mean something.
-        equivalent: which seeds of a chain are compared; all of them where it is missing.
-        predictions: what is expected, written down before the run.
-        comparisons: strategies, quantizers or models to be compared, and what is expected of them.
         primary: names of the metrics that gate a build; the others inform. Empty: the headline of explanations.
         store_text: whether what is shown or recorded may quote texts.
-        replication: what it repeats of a study; None where it repeats none.
-        multiverse: the choices over which every verdict is made again, from raw outputs that are kept for them.
+        asks: what it says of its studies, by key: each study owns some.
+        choices: over which raw outputs are kept, for a study that needs them.
         file: where it is written.
     """
 
@@ -77,13 +73,10 @@ class Suite:
     seed: int = 0
     replicates: int = 1
     isolate: bool = False
-    equivalent: Equivalence | None = None
-    predictions: tuple[Prediction, ...] = ()
-    comparisons: tuple[FactorComparison, ...] = ()
     primary: tuple[str, ...] = ()
     store_text: bool = True
-    replication: Replication | None = None
-    multiverse: Choices | None = None
+    asks: Mapping[str, Any] = field(default_factory=dict)
+    choices: Choices | None = None
     file: Path | None = field(default=None, compare=False)
 
     @property

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from attrimark_registry.names import nearest
-from attrimark_registry.plugin import Metric, ModelMetric, Plugin, SpanMetric
+from attrimark_registry.plugin import ModelMetric, SpanMetric
 
 from attrimark.suite.matrix import variants_of
 from attrimark.suite.reading.document import Complaint
 from attrimark.suite.reading.locate import KeyPath
+from attrimark.suite.reading.members import names_of, not_among
 from attrimark.suite.suite import Matrix
 
 from .factor_comparison import FactorComparison
@@ -27,36 +27,25 @@ def complaints_of_comparison(
     metrics = [each for matrix in matrices for each in matrix.metrics]
     fit = [each for each in metrics if isinstance(each, SpanMetric | ModelMetric)]
     for place, value in enumerate(comparison.metrics):
-        if any(value in _names([each]) for each in metrics if each not in fit):
+        if any(value in names_of([each]) for each in metrics if each not in fit):
             told = f'networks are not compared by "{value}": it has other bounds in each of them, or looks at several'
             yield Complaint((*path, "metrics", place), told)
         else:
-            yield from _member(value, _names(fit), (*path, "metrics", place))
+            yield from not_among(value, names_of(fit), (*path, "metrics", place))
     if comparison.against:
         alone = [each for each in fit if isinstance(each, ModelMetric)]
-        yield from _member(comparison.against, _names(alone), (*path, "against"))
+        yield from not_among(comparison.against, names_of(alone), (*path, "against"))
     if comparison.method:
-        methods = _names([each for matrix in matrices for each in matrix.methods])
-        yield from _member(comparison.method, methods, (*path, "method"))
+        methods = names_of([each for matrix in matrices for each in matrix.methods])
+        yield from not_among(comparison.method, methods, (*path, "method"))
     found = factors((each for matrix in matrices for each in variants_of(matrix)), comparison.over)
     if not found:
         yield Complaint((*path, "over"), f"no two networks of this suite differ in their {comparison.over} alone")
         return
-    compared = _names([each for each in fit if set(_names([each])) & set(comparison.metrics)])
+    compared = names_of([each for each in fit if set(names_of([each])) & set(comparison.metrics)])
     levels = [name for factor in found for name in factor.levels]
     for place, claim in enumerate(comparison.claims):
         for key, names in (("metric", compared), ("level", levels), ("than", levels)):
             value = getattr(claim, key)
             if value is not None:
-                yield from _member(value, names, (*path, "claims", place, key))
-
-
-def _names(plugins: Sequence[Plugin] | Sequence[Metric]) -> list[str]:
-    """How plugins may be named: without their options, and as tables show them."""
-    return list(dict.fromkeys(name for each in plugins for name in (each.name, str(each))))
-
-
-def _member(value: str, names: Sequence[str], path: KeyPath) -> Iterator[Complaint]:
-    if value not in names:
-        there_are = ", ".join(names)
-        yield Complaint(path, f'"{value}" is not in this suite (there are: {there_are}){nearest(value, names)}')
+                yield from not_among(value, names, (*path, "claims", place, key))

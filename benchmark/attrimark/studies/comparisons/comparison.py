@@ -137,7 +137,8 @@ def findings(results: Results) -> list[Findings]:
         AttrimarkError: the suite compares nothing.
     """
     suite, cells = results.suite, results.cells
-    if not suite.comparisons:
+    comparisons = suite.asks.get("comparisons")
+    if not comparisons:
         raise AttrimarkError(
             f"suite {suite.name} compares no strategies: write a table [[suites.{suite.name}.comparisons]]"
         )
@@ -147,7 +148,7 @@ def findings(results: Results) -> list[Findings]:
     variants = dict.fromkeys(cell.variant for cell in cells)
     return [
         _findings(comparison, factor, known, cells)
-        for comparison in suite.comparisons
+        for comparison in comparisons
         for factor in factors(variants, comparison.over)
     ]
 

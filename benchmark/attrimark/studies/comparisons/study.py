@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrimark.studies.study import Study
@@ -10,6 +10,7 @@ from attrimark.studies.study import Study
 if TYPE_CHECKING:
     from attrimark.document.section import Section
     from attrimark.results.results import Results
+    from attrimark.suite.reading.document import Complaint
     from attrimark.suite.suite import Suite
 
     from .comparison import Findings
@@ -27,8 +28,19 @@ class Comparisons(Study):
     )
     follows_run = True
 
+    def keys(self) -> Mapping[str, Any]:
+        from .factor_comparison import FactorComparison
+
+        return {"comparisons": tuple[FactorComparison, ...]}
+
+    def check(self, suite: Suite) -> Iterator[Complaint]:
+        from .comparable import complaints_of_comparison
+
+        for index, comparison in enumerate(suite.asks.get("comparisons", ())):
+            yield from complaints_of_comparison(comparison, suite.matrices, ("comparisons", index))
+
     def asked(self, suite: Suite) -> bool:
-        return bool(suite.comparisons)
+        return bool(suite.asks.get("comparisons"))
 
     def analyse(self, results: Results, **chosen: Any) -> Sequence[Findings]:
         from .comparison import findings

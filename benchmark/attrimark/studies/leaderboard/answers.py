@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from attrimark.document.characters import as_shown, percent, printable
+from attrimark.document.estimates import with_ends
 from attrimark.results.scores import CONTROL, is_control
 from attrimark.statistics.intervals import Estimate
 from attrimark.studies.leaderboard.board import NOTHING_LEFT, Column, Leaderboard, Row, Score
-from attrimark.studies.leaderboard.board_grids import banner, interval, with_half
+from attrimark.studies.leaderboard.board_grids import banner, with_half
 from attrimark.studies.leaderboard.captions import title
 from attrimark.studies.leaderboard.pareto import costs
 
@@ -54,7 +55,7 @@ def _best(board: Leaderboard, column: Column, best: Row, rows: Sequence[Row]) ->
         seed = f", and so on the next seed with probability {percent(score.next_seed)}" if score.next_seed else ""
         return (
             f"{opening}{best.method} explains best by {column.title}, {told}: better than {CONTROL} by "
-            f"{interval(_gain(score, column))} on average{seed}."
+            f"{with_ends(_gain(score, column))} on average{seed}."
         )
     if not any(_is_control(row) for row in rows):
         return f"{opening}{best.method} has the best {column.title}, {told}; there is no {CONTROL} to compare with."

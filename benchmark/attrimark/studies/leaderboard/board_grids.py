@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from attrimark.document.characters import NO_NUMBER, amount, number, p_value, percent, printable
+from attrimark.document.estimates import with_ends
 from attrimark.document.grid import BETTER, Grid
 from attrimark.results.scores import CONTROL
 from attrimark.statistics.intervals import Estimate
@@ -66,13 +67,6 @@ def with_half(estimate: Estimate) -> str:
     """The mean, and half its interval where there is one."""
     half = "" if math.isnan(estimate.half) else f" ±{number(estimate.half)}"
     return f"{number(estimate.mean)}{half}"
-
-
-def interval(estimate: Estimate | None) -> str:
-    """The mean and the ends of its interval, which need not lie around it evenly."""
-    if estimate is None or math.isnan(estimate.low):
-        return number(estimate and estimate.mean)
-    return f"{number(estimate.mean)} [{number(estimate.low)}, {number(estimate.high)}]"
 
 
 def shown(score: Score) -> str:
@@ -155,8 +149,8 @@ def _details(column: Column, rows: Sequence[Row]) -> Grid:
     lines = []
     for row in rows:
         if score := row.scores.get(column.digest):
-            beside_random = [interval(score.difference), score.verdict, p_value(score.p), number(score.effect)]
-            beside_best = [interval(score.behind), p_value(score.best_p)]
+            beside_random = [with_ends(score.difference), score.verdict, p_value(score.p), number(score.effect)]
+            beside_best = [with_ends(score.behind), p_value(score.best_p)]
             home = [number(score.home)] if operators else []
             each = [number(score.by_operator.get(operator)) for operator in operators]
             lines.append([printable(row.method), *beside_random, *beside_best, *home, *each])

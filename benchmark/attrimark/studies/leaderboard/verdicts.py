@@ -17,8 +17,8 @@ from attrimark.statistics.confidence_set import confidence_set
 from attrimark.statistics.effect_size import standardised
 from attrimark.statistics.intervals import crossed_interval, simultaneous_level
 from attrimark.statistics.next_seed import holds_on_next_seed
-from attrimark.statistics.simultaneous import Compared, simultaneous
-from attrimark.statistics.verdict import Verdict
+from attrimark.statistics.simultaneous import simultaneous
+from attrimark.statistics.verdict import towards_better, verdict_of
 
 from .board import Scale, Score
 from .comparison import Comparison
@@ -56,20 +56,6 @@ def scores_of(
     scores |= _among_the_best(comparison, scores, metric.higher_is_better, level, shared)
     scale, places = scaled(comparison, scores, metric.oracle, metric.higher_is_better, level)
     return {label: replace(score, scaled=places.get(label)) for label, score in scores.items()}, scale
-
-
-def verdict_of(versus: Compared, higher_is_better: bool | None) -> Verdict:
-    """Better or worse than what it was compared with; higher or lower where neither is better."""
-    if versus.direction in ("–", "tie"):
-        return versus.direction
-    if higher_is_better is None:
-        return "higher" if versus.direction == "above" else "lower"
-    return "better" if (versus.direction == "above") is higher_is_better else "worse"
-
-
-def towards_better(effect: float | None, higher_is_better: bool | None) -> float | None:
-    """The effect, positive where it is better, or higher where neither is."""
-    return -effect if effect is not None and higher_is_better is False else effect
 
 
 def _means(entry: Entry, comparison: Comparison, level: float) -> Score:

@@ -21,13 +21,13 @@ from jaxtyping import Float
 from attrimark.results.entries import Entry, Place, by_place, entries_of, seeds_of
 from attrimark.results.model_metrics import accuracy_of, alone
 from attrimark.results.nothing import Nothing
+from attrimark.results.outputs_file import outputs_path, read_outputs
+from attrimark.results.raw_outputs import RawOutputs
 from attrimark.results.results import Results
 from attrimark.results.scores import ScoreArray
+from attrimark.suite.choices import LABELS, Choices
 from attrimark.suite.matrix import Cell
 
-from .choices import LABELS, Choices
-from .outputs_file import outputs_path, read_outputs
-from .raw_outputs import RawOutputs
 from .specification_curve import AWAY, Analysis, Contestant, Curve, Levels, Values, curve
 
 METRICS = ("sufficiency", "comprehensiveness")
@@ -74,7 +74,8 @@ def multiverses(
         AttrimarkError: the suite names no choices; there is no such method.
     """
     suite = results.suite
-    if suite.multiverse is None:
+    choices = suite.choices
+    if choices is None:
         raise AttrimarkError(
             f"suite {suite.name} names no choices to go through: add a table [suites.{suite.name}.multiverse] "
             "(docs/multiverse.md) and run it; what is finished is not explained again"
@@ -83,7 +84,7 @@ def multiverses(
     found = []
     for place, group in by_place(results.records.values()).items():
         methods = [record for record in group if record.specs["method"] is not None]
-        if each := _multiverse(place, methods, cells, results.store.folder, suite.multiverse, metrics, pair):
+        if each := _multiverse(place, methods, cells, results.store.folder, choices, metrics, pair):
             found.append(replace(each, accuracy=accuracy_of(alone(group, results.metrics))))
     if not found:
         raise Nothing(

@@ -21,8 +21,7 @@ from attrimark.results.scores import foreign
 from attrimark.statistics.intervals import Estimate, crossed_interval, two_sided_p
 from attrimark.statistics.ties import resolved
 from attrimark.statistics.verdict import Verdict
-
-from .choices import Pooling
+from attrimark.suite.choices import Pooling
 
 FACTORS = ("operator", "value", "pooling", "length", "class")
 AWAY = "away"  # a leaderboard's operators: the mean over those that neither method used itself

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrimark.studies.study import Option, Study
@@ -10,6 +10,7 @@ from attrimark.studies.study import Option, Study
 if TYPE_CHECKING:
     from attrimark.document.section import Section
     from attrimark.results.results import Results
+    from attrimark.suite.choices import Choices
     from attrimark.suite.suite import Suite
 
     from .multiverse import Multiverse as Finding
@@ -31,8 +32,16 @@ class Multiverse(Study):
         Option("b", "… with this one, by their names in the leaderboard.", metavar="METHOD"),
     )
 
+    def keys(self) -> Mapping[str, Any]:
+        from attrimark.suite.choices import Choices
+
+        return {"multiverse": Choices}
+
+    def choices(self, suite: Suite) -> Choices | None:
+        return suite.asks.get("multiverse")
+
     def asked(self, suite: Suite) -> bool:
-        return suite.multiverse is not None
+        return "multiverse" in suite.asks
 
     def analyse(self, results: Results, **chosen: Any) -> Sequence[Finding]:
         from attrimark_registry.errors import AttrimarkError

@@ -28,9 +28,9 @@ from safetensors.numpy import load, save
 from attrimark.document.characters import Better
 from attrimark.results.bundle import SUFFIX, move, write_whole
 from attrimark.results.scores import ScoreArray, home_of
+from attrimark.suite.suite import MOST_PRIMARY
 
 SCHEMA = 1
-MOST_PRIMARY = 5  # with more, a change worth knowing is lost among the comparisons
 
 _AGAIN = "record all of it again: attrimark record SUITE --anew --reason TEXT"
 _SEED = " × seed "

@@ -20,9 +20,9 @@ from attrimark.document.characters import better
 from attrimark.results.redaction import everything, only_known
 from attrimark.results.scores import ScoreArray, home_of, scores
 from attrimark.suite.matrix import Cell
+from attrimark.suite.suite import MOST_PRIMARY
 
 from .recorded import (
-    MOST_PRIMARY,
     Explanations,
     Facts,
     Recorded,

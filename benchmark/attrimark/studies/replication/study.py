@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrimark.studies.study import Study
@@ -13,18 +13,29 @@ if TYPE_CHECKING:
     from attrimark.suite.suite import Suite
 
 
-class Replication(Study):
+class ReplicationStudy(Study):
     """Its first sentence opens the report."""
 
     name = "replication"
     title = "Replication"
     is_command = False
 
+    def keys(self) -> Mapping[str, Any]:
+        from .replication import Replication
+
+        return {"replication": Replication}
+
+    def plan(self, suite: Suite) -> Iterator[str]:
+        return iter(suite.asks["replication"].says if self.asked(suite) else ())
+
+    def plan_data(self, suite: Suite) -> Mapping[str, Any]:
+        return {"replication": suite.asks["replication"].model_dump() if self.asked(suite) else None}
+
     def asked(self, suite: Suite) -> bool:
-        return suite.replication is not None
+        return "replication" in suite.asks
 
     def analyse(self, results: Results, **chosen: Any) -> Sequence[str]:
-        return list(results.suite.replication.says) if results.suite.replication else []
+        return list(results.suite.asks["replication"].says) if self.asked(results.suite) else []
 
     def sections(self, findings: Sequence[str], suite: Suite, **chosen: Any) -> Iterator[Section]:
         from attrimark.document.section import Section
@@ -35,4 +46,4 @@ class Replication(Study):
         return list(findings)
 
 
-STUDY = Replication()
+STUDY = ReplicationStudy()

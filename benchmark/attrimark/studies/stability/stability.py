@@ -152,7 +152,7 @@ def _stability(
         variations=tuple(_variation(population, metrics) for population in chosen),
         answers=tuple(answers.values()),
         readings=tuple(_readings(answers)),
-        foretold=tuple(_foretold(results.suite.predictions, chosen, metrics)),
+        foretold=tuple(_foretold(results.suite.asks.get("predictions", ()), chosen, metrics)),
         populations=chosen,
     )
 
@@ -167,7 +167,7 @@ def _task(cell: Cell) -> tuple[str, str]:
 def _models(cells: Sequence[Cell], results: Results) -> Iterator[Models]:
     """Each chain's models, by what metrics of the model say of them."""
     alone = [cell for cell in cells if cell.method is None]
-    rule = results.suite.equivalent
+    rule = results.suite.asks.get("equivalent")
     chains: dict[str, list[Cell]] = {}
     for cell in alone:
         chains.setdefault(cell.variant.chain_name, []).append(cell)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrimark.studies.study import Study
@@ -10,6 +10,7 @@ from attrimark.studies.study import Study
 if TYPE_CHECKING:
     from attrimark.document.section import Section
     from attrimark.results.results import Results
+    from attrimark.suite.reading.document import Complaint
     from attrimark.suite.suite import Suite
 
     from .stability import Stability as Finding
@@ -26,6 +27,18 @@ class Stability(Study):
         "scores comes from, and which of the suite's predictions came true."
     )
     follows_run = True
+
+    def keys(self) -> Mapping[str, Any]:
+        from .equivalence import Equivalence
+        from .prediction import Prediction
+
+        return {"equivalent": Equivalence, "predictions": tuple[Prediction, ...]}
+
+    def check(self, suite: Suite) -> Iterator[Complaint]:
+        from .checks import not_measured, not_to_be_foretold
+
+        yield from not_measured(suite.asks.get("equivalent"), suite.matrices)
+        yield from not_to_be_foretold(suite.asks.get("predictions", ()), suite.matrices)
 
     def asked(self, suite: Suite) -> bool:
         return suite.compares_seeds

@@ -23,8 +23,7 @@ from attrimark.statistics.intervals import Estimate, simultaneous_level
 from attrimark.statistics.next_seed import holds_on_next_seed
 from attrimark.statistics.simultaneous import simultaneous
 from attrimark.statistics.ties import resolved
-from attrimark.statistics.verdict import Verdict
-from attrimark.studies.leaderboard.verdicts import towards_better, verdict_of
+from attrimark.statistics.verdict import Verdict, towards_better, verdict_of
 
 from .provenance import differences
 

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 from attrimark.document.characters import amount, count, number, p_value, percent
+from attrimark.document.estimates import with_ends
 from attrimark.document.grid import BETTER, Grid
 from attrimark.document.plain import plain
 from attrimark.document.section import Section
 from attrimark.results.model_metrics import banners
 from attrimark.statistics.intervals import CROSSED, FEWEST_SEEDS
-from attrimark.studies.leaderboard.board_grids import interval
 
 from .two_runs import Change, PlaceCompared, TwoRuns
 
@@ -58,7 +58,7 @@ def _grids(place: PlaceCompared) -> Iterator[Grid]:
         for each in changes:
             chance = [percent(each.next_seed)] if next_seed else []
             verdict = "the same" if each.method in place.identical else _VERDICTS.get(each.verdict, each.verdict)
-            told = [number(each.before), number(each.after), interval(each.difference), verdict]
+            told = [number(each.before), number(each.after), with_ends(each.difference), verdict]
             rows.append([each.method, *told, *chance, p_value(each.p), number(each.effect)])
         yield Grid(metric, header, rows)
     if place.spends:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from dataclasses import fields, is_dataclass
+from typing import Any, get_args
 
 from attrimark_registry.names import nearest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from .document import Complaint
@@ -70,6 +71,16 @@ def complaints_of(
         # where an option takes several types, the one that was read deeper was meant
         if not deeper or found[0]["type"] == "missing":
             yield Complaint(place, _message(found, place, allowed))
+
+
+def keys_inside(kind: Any) -> list[str]:
+    """The keys that tables of a type may have, those of tables within them too."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        inner = [key for each in kind.model_fields.values() for key in keys_inside(each.annotation)]
+        return list(dict.fromkeys([*kind.model_fields, *inner]))
+    if is_dataclass(kind):
+        return [each.name for each in fields(kind)]
+    return list(dict.fromkeys(key for each in get_args(kind) for key in keys_inside(each)))
 
 
 def unknown_key(key: str, allowed: Collection[str]) -> str:

@@ -7,7 +7,7 @@ What a suite says outside its matrices is the default for all of them; a suite w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,20 +19,13 @@ from attrimark_registry.removal import Operator
 from attrimark_registry.text import Granularity
 from pydantic import Field, ValidationError
 
-from attrimark.studies.comparisons.claim import Claim
-from attrimark.studies.comparisons.comparable import complaints_of_comparison
-from attrimark.studies.comparisons.factor_comparison import FactorComparison
-from attrimark.studies.multiverse.choices import Choices
-from attrimark.studies.regression.recorded import MOST_PRIMARY
-from attrimark.studies.stability.equivalence import Equivalence, judges
-from attrimark.studies.stability.prediction import Prediction
-from attrimark.suite.matrix import chains_of, named
-from attrimark.suite.replication import Replication
-from attrimark.suite.suite import Matrix, Pooling, Suite
+from attrimark.suite.choices import Pooling
+from attrimark.suite.suite import MOST_PRIMARY, Matrix, Suite
 
-from .complaints import complaints_of, must_be, unknown_key, validated
+from .complaints import complaints_of, keys_inside, must_be, unknown_key, validated
 from .document import Complaint, ConfigError, Document, read_document
 from .locate import KeyPath
+from .members import names_of, not_among
 from .references import read_plugin, with_steps
 
 __all__ = ["ConfigError", "Matrix", "Suite", "read_suite", "read_suites"]
@@ -45,13 +38,8 @@ SUITE_KEYS: Mapping[str, Any] = {
     "seed": Seed,
     "replicates": AtLeastOne,
     "isolate": bool,
-    "equivalent": Equivalence,
-    "predictions": tuple[Prediction, ...],
-    "comparisons": tuple[FactorComparison, ...],
     "primary": Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_PRIMARY)],
     "store_text": bool,
-    "replication": Replication,
-    "multiverse": Choices,
 }
 PLUGIN_KEYS: Mapping[str, Kind] = {
     "datasets": "dataset",
@@ -70,13 +58,6 @@ PLAIN_KEYS: Mapping[str, Any] = {
     "explain": AtLeastOne,
     "train": AtLeastOne,
     "each_token": bool,
-}
-KEYS_INSIDE: Mapping[str, Sequence[str]] = {
-    "equivalent": [each.name for each in fields(Equivalence)],
-    "predictions": list(Prediction.model_fields),
-    "multiverse": [each.name for each in fields(Choices)],
-    "replication": list(Replication.model_fields),
-    "comparisons": [*FactorComparison.model_fields, *Claim.model_fields],
 }
 MATRIX_KEYS = tuple(each.name for each in fields(Matrix))
 REQUIRED = ("datasets", "models", "methods", "metrics")
@@ -139,52 +120,28 @@ class _Reader:
         path = ("suites", name)
         if not isinstance(given, dict):
             return self.complain(path, must_be("a table", given))
-        own = {key: self.plain(kind, given[key], (*path, key)) for key, kind in SUITE_KEYS.items() if key in given}
+        of_studies = {key: kind for study in self.catalog.studies for key, kind in study.keys().items()}
+        own, asks = (
+            {key: self.plain(kind, given[key], (*path, key)) for key, kind in kinds.items() if key in given}
+            for kinds in (SUITE_KEYS, of_studies)
+        )
         rows = given.get("matrix", [{}])
-        rest = {key: value for key, value in given.items() if key not in (*SUITE_KEYS, "matrix")}
-        defaults = self.keys(rest, path, (*SUITE_KEYS, "matrix", *MATRIX_KEYS))
+        rest = {key: value for key, value in given.items() if key not in (*SUITE_KEYS, *of_studies, "matrix")}
+        defaults = self.keys(rest, path, (*SUITE_KEYS, *of_studies, "matrix", *MATRIX_KEYS))
         if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
             return self.complain((*path, "matrix"), f"must be tables: write [[suites.{name}.matrix]] above each")
         matrices = []
         for index, row in enumerate(rows):
             where = (*path, "matrix", index) if "matrix" in given else path
             matrices.append(self.matrix({**defaults, **self.keys(row, where, MATRIX_KEYS)}, where))
-        self.selectable(own.get("equivalent"), [matrix for matrix in matrices if matrix], (*path, "equivalent"))
-        self.foretellable(own.get("predictions"), [matrix for matrix in matrices if matrix], (*path, "predictions"))
-        self.comparable(own.get("comparisons"), [matrix for matrix in matrices if matrix], (*path, "comparisons"))
         self.gating(own.get("primary"), [matrix for matrix in matrices if matrix], (*path, "primary"))
-        return None if self.complaints else Suite(name, tuple(matrices), file=self.file, **own)
-
-    def selectable(self, rule: Equivalence | None, matrices: Sequence[Matrix], path: KeyPath) -> None:
-        """Seeds can be chosen only by an accuracy that the suite measures."""
-        if rule and not all(any(judges(each, rule.split) for each in matrix.metrics) for matrix in matrices):
-            add = f'add {{ name = "accuracy", split = "{rule.split}" }} to metrics'
-            self.complain(path, f"seeds are chosen by their accuracy on the {rule.split} texts: {add}")
-
-    def foretellable(self, predictions: Sequence[Prediction] | None, matrices: Sequence[Matrix], path: KeyPath) -> None:
-        """What predictions speak of must be in the suite."""
-        if not matrices:
-            return
-        metrics = [each for matrix in matrices for each in matrix.metrics if isinstance(each, PopulationMetric)]
-        known = {
-            "metric": [name for each in metrics for name in (each.name, str(each))],
-            "method": [name for matrix in matrices for each in matrix.methods for name in (each.name, str(each))],
-            "chain": [named(chain) for matrix in matrices for chain in chains_of(matrix)],
-        }
-        for index, prediction in enumerate(predictions or ()):
-            for key in ("metric", "method", "chain", "than"):
-                value = getattr(prediction, key)
-                if value is not None:
-                    self.member(value, known["chain" if key == "than" else key], (*path, index, key))
-
-    def comparable(
-        self, comparisons: Sequence[FactorComparison] | None, matrices: Sequence[Matrix], path: KeyPath
-    ) -> None:
-        """What is compared must be in the suite and vary."""
         if self.complaints:
-            return  # a matrix that could not be read may have it
-        for index, comparison in enumerate(comparisons or ()):
-            self.complaints.extend(complaints_of_comparison(comparison, matrices, (*path, index)))
+            return None
+        suite = Suite(name, tuple(matrices), file=self.file, asks=asks, **own)
+        for study in self.catalog.studies:
+            self.complaints.extend(Complaint((*path, *each.path), each.message) for each in study.check(suite))
+        kept = (study.choices(suite) for study in self.catalog.studies)
+        return replace(suite, choices=next(filter(None, kept), None))
 
     def gating(self, primary: Sequence[str] | None, matrices: Sequence[Matrix], path: KeyPath) -> None:
         """What gates a build must be measured here: of explanations or of a model, not over seeds."""
@@ -192,14 +149,7 @@ class _Reader:
             return  # a matrix that could not be read may have it
         metrics = [each for matrix in matrices for each in matrix.metrics if not isinstance(each, PopulationMetric)]
         for index, value in enumerate(primary or ()):
-            self.member(value, [name for each in metrics for name in (each.name, str(each))], (*path, index))
-
-    def member(self, value: str, names: Sequence[str], path: KeyPath) -> None:
-        """A name of something that the suite has."""
-        if value not in names:
-            known = list(dict.fromkeys(names))
-            there_are = ", ".join(known)
-            self.complain(path, f'"{value}" is not in this suite (there are: {there_are}){nearest(value, known)}')
+            self.complaints.extend(not_among(value, names_of(metrics), (*path, index)))
 
     def keys(self, given: Mapping[str, Any], path: KeyPath, allowed: Sequence[str]) -> dict[str, Any]:
         """The values of a matrix's keys, where they are written; None where a value is wrong."""
@@ -231,7 +181,7 @@ class _Reader:
         try:
             value = validated(kind, given)
         except ValidationError as error:
-            self.complaints.extend(complaints_of(error, given, path, KEYS_INSIDE.get(str(path[-1]), ())))
+            self.complaints.extend(complaints_of(error, given, path, keys_inside(kind)))
             return None
         if isinstance(value, tuple):
             self.different(value, path)

@@ -17,9 +17,9 @@ from attrimark_registry.errors import AttrimarkError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from attrimark.results.bundle import SUFFIX, write_whole
 from attrimark.suite.matrix import Cell
 
+from .bundle import SUFFIX, write_whole
 from .raw_outputs import RawOutputs
 
 _PLAIN = ("texts", "labels", "operators", "poolings", "lengths")

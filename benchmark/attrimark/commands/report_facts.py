@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from attrimark.document.characters import count, printable
+from attrimark.results.results import Results
 from attrimark.suite.matrix import named
-
-from .results import Results
 
 
 def asked(results: Results) -> str:
