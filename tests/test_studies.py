@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import sys
 import tarfile
@@ -18,6 +19,7 @@ from click.testing import CliRunner
 from tests.references.strangers import distribution
 
 GOLDEN = Path(__file__).parent / "golden"
+DOCS = Path(__file__).parents[1] / "docs" / "studies.md"
 CODE = '''
 from dataclasses import asdict, dataclass
 
@@ -162,6 +164,14 @@ def test_a_study_whose_name_is_taken_is_broken_and_ours_stays(shell, tmp_path):
     distribution(tmp_path / "site", CODE.replace('"my-counts"', '"stability"'))
     assert 'two studies are named "stability"' in shell("plugins").output
     assert "over seeds" in shell("stability", "seeds", "--store", "store").output
+
+
+def test_the_documents_example_is_such_a_study(shell, tmp_path):
+    (example,) = re.findall(r"```python\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    distribution(tmp_path / "site", example)
+    told = shell("explained", "films", "--store", "store", "--json")
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["leave-one-out"] > 0
 
 
 def test_our_own_studies_are_found_as_strangers_are():
