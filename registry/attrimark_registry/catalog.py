@@ -111,12 +111,10 @@ def load_catalog() -> Catalog:
     for name, distribution in sorted(_installed().items(), key=lambda pair: pair[0] != GROUP):
         for point in _points(name, distribution, broken):
             try:
-                plugins, values = _returned(name, point, manager)
+                plugins, values = _returned(name, point, manager, named)
                 found += plugins
                 for hook, value in values:
-                    twin = named[hook].setdefault(value.name, (value, name))
-                    if twin[0] is not value:
-                        raise AttrimarkError(_twins(hook, value.name, twin[1], name))
+                    named[hook][value.name] = value, name
             # plugins are strangers' code: SystemExit and SyntaxError must not end the program
             except (Exception, SystemExit) as error:
                 broken.append(_broken(point.name, name, error))
@@ -156,14 +154,17 @@ def _broken(point: str, distribution: str, error: BaseException) -> Broken:
     return Broken(point, distribution, f"{type(error).__name__}: {error}", details)
 
 
-def _twins(kind: str, name: str, one: str, other: str) -> str:
-    return f'two {kind} are named "{name}": from {one} and {other}; uninstall one'
-
-
 def _returned(
-    distribution: str, point: EntryPoint, manager: pluggy.PluginManager
+    distribution: str,
+    point: EntryPoint,
+    manager: pluggy.PluginManager,
+    taken: Mapping[str, Mapping[str, tuple[Any, str]]],
 ) -> tuple[list[tuple[Kind, Entry]], list[tuple[str, Any]]]:
-    """Import and register one entry point, and call its hooks alone: its plugins, and what else it registers."""
+    """Import and register one entry point, and call its hooks alone: its plugins, and what else it registers.
+
+    Args:
+        taken: by hook and name, the values of other distributions, each with its distribution.
+    """
     name = f"{distribution}:{point.name}"
     module = point.load()
     manager.register(module, name)
@@ -178,6 +179,8 @@ def _returned(
         for hook, value in values:
             if not isinstance(getattr(value, "name", None), str):
                 raise TypeError(f"register_{hook} returned {value!r}, which has no name")
+            if twin := taken[hook].get(value.name):
+                raise AttrimarkError(f'two {hook} are named "{value.name}": from {twin[1]} and {distribution}')
     except (Exception, SystemExit):
         manager.unregister(name=name)
         raise

@@ -47,16 +47,17 @@ def command(
     from attrimark.studies.two_runs.two_runs_tables import as_json as as_plain
     from attrimark.studies.two_runs.two_runs_tables import sections_of
 
-    from .telling import tell
+    from .telling import format_of, tell
 
     catalog = load_catalog()
+    format_of(form, catalog)
     folders = [each for each in (before, after) if Store.is_at(Path(each))]
     if folders and not suite:
         raise click.UsageError(f"{folders[0]} is a folder of results: name the --suite that ran")
     places = [(suite, Path(each)) for each in (before, after)] if suite else [(before, store), (after, store)]
     one, other = (_run(name, where, config, catalog, of_store=suite is not None) for name, where in places)
     found = compare_runs(one, other)
-    tell(Document(tuple(sections_of(found)), as_plain(found)), "json" if as_json else form, output, catalog)
+    tell(Document(tuple(sections_of(found)), lambda: as_plain(found)), "json" if as_json else form, output, catalog)
 
 
 def _run(suite: str, store: Path, config: Path, catalog: Catalog, of_store: bool) -> Run:

@@ -63,8 +63,7 @@ def command(
             context.exit(2)
         results = Results(chosen, opened)
         first, *others = (study for study in catalog.studies if study.follows_run)
-        findings = first.analyse(results)
-        document = first.document(findings, chosen)
+        document = first.document(first.analyse(results), chosen)
         shown = FORMATS["json" if as_json else "table"].render(document)
         if shown:  # a suite may judge no single explanation
             click.echo(shown if as_json else f"{shown}\n")
@@ -72,7 +71,7 @@ def command(
             figures = store / "figures" / suite
             asked = [study for study in others if study.asked(chosen)]
             if not chosen.compares_seeds:
-                write_drawings(drawings_with(first, findings, results, catalog.studies), figures)
+                write_drawings(drawings_with(first, document.sections, results, catalog.studies), figures)
             for study in asked:
                 show(study, results, figures)
     context.exit(1 if summary["failed"] else 0 if summary["ok"] else 5)

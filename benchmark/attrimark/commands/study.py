@@ -13,7 +13,7 @@ from attrimark.studies.study import Option, Study
 from . import options
 
 if TYPE_CHECKING:
-    from attrimark.document.section import Drawing
+    from attrimark.document.section import Drawing, Section
     from attrimark.results.results import Results
     from attrimark.suite.suite import Suite
 
@@ -51,7 +51,7 @@ def command_of(study: Study) -> click.Command:
                 raise Nothing(nothing_to_show(study, asked, catalog.studies))
             tell(document, "json" if as_json else form, output, catalog)
             if figures:
-                write_drawings(drawings_with(study, findings, results, catalog.studies), figures)
+                write_drawings(drawings_with(study, document.sections, results, catalog.studies), figures)
 
     shared = [options.suite, options.config, options.store, options.figures, options.form, options.output]
     command = click.Command(study.name, callback=callback, help=f"{study.summary}\n\n{study.about}")
@@ -71,14 +71,14 @@ def nothing_to_show(study: Study, suite: Suite, studies: Sequence[Study]) -> str
 
 
 def drawings_with(
-    study: Study, findings: Sequence[Any], results: Results, studies: Sequence[Study]
+    study: Study, sections: Sequence[Section], results: Results, studies: Sequence[Study]
 ) -> Iterable[Drawing]:
     """The figures of a study, and of those that are drawn with it, in the order of the report."""
     for each in studies:
         if each.name == study.name:
-            yield from study.drawings(findings, results)
+            yield from study.drawings(sections, results)
         elif each.drawn_with == study.name and each.asked(results.suite):
-            yield from each.drawings(each.analyse(results), results)
+            yield from each.drawings(tuple(each.sections(each.analyse(results), results.suite)), results)
 
 
 def write_drawings(drawings: Iterable[Drawing], folder: Path, endings: Sequence[str] = ("svg", "png")) -> None:
@@ -104,8 +104,9 @@ def show(study: Study, results: Results, figures: Path) -> None:
     except AttrimarkError as reason:
         click.echo(f"{study.title}: {reason}", err=True)
         return
-    tell(study.document(findings, results.suite))
-    if drawings := list(study.drawings(findings, results)):
+    document = study.document(findings, results.suite)
+    tell(document)
+    if drawings := list(study.drawings(document.sections, results)):
         write_drawings(drawings, figures)
 
 

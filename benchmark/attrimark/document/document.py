@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,18 +14,19 @@ class Document:
     """What a format is made of.
 
     Attributes:
-        data: the same as the sections say, as plain values that JSON can hold.
-        rows: the same in long format, one value or method a row; by default what the tables show, cell by cell.
+        data: makes the same as plain values that JSON can hold.
+        rows: makes the same in long format, one value or method a row; None for what the tables show, cell by cell.
     """
 
     sections: tuple[Section, ...]
-    data: Any = None
-    rows: Sequence[Mapping[str, Any]] | None = None
+    data: Callable[[], Any] = list
+    rows: Callable[[], Sequence[Mapping[str, Any]] | None] = lambda: None
 
     def long_format(self) -> Iterator[Mapping[str, Any]]:
         """All rows, each with the same keys."""
-        if self.rows is not None:
-            yield from self.rows
+        rows = self.rows()
+        if rows is not None:
+            yield from rows
             return
         for section in unfolded(self.sections):
             for grid in section.grids:

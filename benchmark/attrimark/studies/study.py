@@ -116,18 +116,21 @@ class Study(ABC):
         """The findings in long format; None for what the tables show, cell by cell."""
         return None
 
-    def drawings(self, findings: Sequence[Any], results: Results) -> Iterable[Drawing]:
+    def drawings(self, sections: Iterable[Section], results: Results) -> Iterable[Drawing]:
         """The figures that `--figures` writes: by default those of the sections."""
         from attrimark.document.section import drawings_of
 
-        return drawings_of(self.sections(findings, results.suite))
+        return drawings_of(sections)
 
     @final
     def document(self, findings: Sequence[Any], suite: Suite, **chosen: Any) -> Document:
         """The findings, for every format."""
+        from functools import partial
+
         from attrimark.document.document import Document
 
-        return Document(tuple(self.sections(findings, suite, **chosen)), self.data(findings), self.rows(findings))
+        sections = tuple(self.sections(findings, suite, **chosen))
+        return Document(sections, partial(self.data, findings), partial(self.rows, findings))
 
     @final
     def part(self, findings: Sequence[Any], suite: Suite) -> Section:

@@ -15,4 +15,4 @@ class Json(Renderer):
     name = "json"
 
     def render(self, document: Document) -> str:
-        return json.dumps(document.data, indent=2, ensure_ascii=False)
+        return json.dumps(document.data(), indent=2, ensure_ascii=False)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from attrimark_registry.attribution import Record
 
 from attrimark.document.characters import better
@@ -107,7 +106,7 @@ def _points(methods: Mapping[str, Mapping[tuple[Any, Any], Record]], digest: str
                 for share in _shares(records.values(), digest)
             }
             if arrays:
-                points = {float(share): float(np.nanmean(array.values)) for share, array in arrays.items()}
+                points = {float(share): float(array.values[~array.missing].mean()) for share, array in arrays.items()}
                 found.setdefault(operator, {})[method] = points
     return found
 

@@ -39,7 +39,7 @@ class Words(Study):
     def sections(self, findings: Sequence[Section], suite: Suite, **chosen: Any) -> Iterator[Section]:
         return iter(findings)
 
-    def drawings(self, findings: Sequence[Section], results: Results) -> Iterable[Drawing]:
+    def drawings(self, sections: Iterable[Section], results: Results) -> Iterable[Drawing]:
         from .word_figures import word_figures
 
         return word_figures(results)
