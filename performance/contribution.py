@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from attrimark.run.machine import cores
 from attrimark_plugins.datasets.rated_snippets import RatedSnippets
-from attrimark_plugins.methods.contributions import read
+from attrimark_plugins.methods.shared.contributions import read
 from attrimark_plugins.methods.tuco import TuCo
 from attrimark_plugins.models.smollm2 import Smollm2
 from attrimark_plugins.strategies.lora import Lora

@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable
 
 import torch
-from attrimark_plugins.models.encoder_with_head import Head
-from attrimark_plugins.strategies.heads import train_heads
-from attrimark_plugins.strategies.training import adamw
+from attrimark_plugins.models.shared.encoder_with_head import Head
+from attrimark_plugins.strategies.shared.heads import train_heads
+from attrimark_plugins.strategies.shared.training import adamw
 from torch import Tensor, nn
 
 LABELS, BATCH, RATE, DECAY, DROPOUT = 2, 32, 1e-3, 0.01, 0.1

@@ -24,7 +24,7 @@ from attrimark_plugins.methods.leverage_shap import LeverageShap
 from attrimark_plugins.methods.shapley_antithetic import ShapleyAntithetic
 from attrimark_plugins.methods.shapley_exact import ShapleyExact
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling
-from attrimark_plugins.metrics.exact_bounds import all_subsets, places
+from attrimark_plugins.metrics.shared.exact_bounds import all_subsets, places
 from attrimark_plugins.models.smollm2 import Smollm2
 from attrimark_registry import Exploration, Feature, Scores, SubsetMethod
 from attrimark_registry.conformance import play

@@ -41,10 +41,10 @@ from attrimark_plugins.methods.shapley_antithetic import ShapleyAntithetic
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling
 from attrimark_plugins.models.hub import SENTIMENT_PROMPT
 from attrimark_plugins.models.minilm import Minilm
-from attrimark_plugins.models.mixed_precision import in_mixed_precision
+from attrimark_plugins.models.shared.mixed_precision import in_mixed_precision
 from attrimark_plugins.models.smollm2 import Smollm2
-from attrimark_plugins.quantizers.four_bit import Compute
 from attrimark_plugins.quantizers.nf4 import Nf4
+from attrimark_plugins.quantizers.shared.four_bit import Compute
 from attrimark_plugins.strategies.frozen import Frozen
 from attrimark_registry import Encoded, Example, Model, PromptClassifier, Reading, Splits, SubsetMethod
 from interleaved import Timing, timed_in_turns

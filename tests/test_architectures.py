@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from attrimark_plugins.methods.value_gradient import value_gradient
+from attrimark_plugins.methods.shared.value_gradient import value_gradient
 from attrimark_registry import AttrimarkError, Classifier, Example, Target, Writer
 from attrimark_registry.self_check import self_check
 from attrimark_registry.tree_trial import allows_trees, walked

@@ -23,7 +23,7 @@ from attrimark.suite.matrix import cells_of
 from attrimark.suite.reading.suites import read_suite
 from attrimark.suite.suite import Matrix, Suite
 from attrimark_plugins.datasets.prompt_pairs import PromptPairs
-from attrimark_plugins.datasets.prompt_transformations import many_shot, translated, with_prefix, with_suffix
+from attrimark_plugins.datasets.shared.prompt_transformations import many_shot, translated, with_prefix, with_suffix
 from attrimark_plugins.datasets.task_or_not import TaskOrNot
 from attrimark_plugins.methods.tuco import TuCo
 from attrimark_plugins.metrics.accuracy import Accuracy

@@ -9,10 +9,10 @@ from attrimark.results.bundle import read_bundle, write_bundle
 from attrimark.run.attribute import attribute
 from attrimark.run.prepare import prepare
 from attrimark_plugins.datasets.code_compliance import CodeCompliance, example_of, restatements
-from attrimark_plugins.datasets.regulation_vocabulary import BASIC, FAMILIES
-from attrimark_plugins.datasets.regulations import Requirement, clause_of, first
+from attrimark_plugins.datasets.shared.regulation_vocabulary import BASIC, FAMILIES
+from attrimark_plugins.datasets.shared.regulations import Requirement, clause_of, first
+from attrimark_plugins.datasets.shared.word_categories import CATEGORIES, categories_of, word_categories
 from attrimark_plugins.datasets.text_file import TextFile
-from attrimark_plugins.datasets.word_categories import CATEGORIES, categories_of, word_categories
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.random import Random
 from attrimark_plugins.metrics.category_lift import CategoryLift
@@ -22,7 +22,7 @@ from attrimark_plugins.models.hub_writer import HubWriter
 from attrimark_plugins.models.rule_writer_tiny import RuleWriterTiny
 from attrimark_plugins.models.tiny import TinyWriter
 from attrimark_plugins.strategies.full import Full
-from attrimark_plugins.strategies.training import gold_rows
+from attrimark_plugins.strategies.shared.training import gold_rows
 from attrimark_registry import Attribution, AttrimarkError, Example, Span, Target, features_of
 from attrimark_registry.text import with_parents
 

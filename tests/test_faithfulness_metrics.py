@@ -10,9 +10,9 @@ from attrimark_plugins.metrics.aopc import AopcComprehensiveness, AopcSufficienc
 from attrimark_plugins.metrics.comprehensiveness import Comprehensiveness
 from attrimark_plugins.metrics.comprehensiveness_curve import ComprehensivenessCurve
 from attrimark_plugins.metrics.datamodeling_score import DatamodelingScore, distinct, spearman
-from attrimark_plugins.metrics.exact_bounds import all_subsets, beam_bounds, exact_bounds, places
 from attrimark_plugins.metrics.faithfulness_auc import FaithfulnessAuc
 from attrimark_plugins.metrics.normalised_aopc import NormalisedAopc
+from attrimark_plugins.metrics.shared.exact_bounds import all_subsets, beam_bounds, exact_bounds, places
 from attrimark_plugins.metrics.sufficiency import Sufficiency
 from attrimark_plugins.metrics.sufficiency_curve import SufficiencyCurve
 from attrimark_registry import Attribution, Example, Scores, Target, features_of

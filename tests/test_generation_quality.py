@@ -12,15 +12,15 @@ import transformers
 from attrimark.run.attribute import attribute
 from attrimark.run.prepare import prepare
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
-from attrimark_plugins.metrics import written_texts
 from attrimark_plugins.metrics.codebertscore import CodeBertScore, greedy_matching, harmonic_mean
 from attrimark_plugins.metrics.edit_similarity import EditSimilarity, levenshtein
 from attrimark_plugins.metrics.embedding_similarity import EmbeddingSimilarity
 from attrimark_plugins.metrics.evidence_lift import EvidenceLift
-from attrimark_plugins.metrics.evidence_of_tokens import characters_written
 from attrimark_plugins.metrics.evidence_precision import EvidencePrecision
 from attrimark_plugins.metrics.exact_match import ExactMatch
-from attrimark_plugins.metrics.text_encoder import TextEncoder
+from attrimark_plugins.metrics.shared import written_texts
+from attrimark_plugins.metrics.shared.evidence_of_tokens import characters_written
+from attrimark_plugins.metrics.shared.text_encoder import TextEncoder
 from attrimark_plugins.models.hub import quiet
 from attrimark_plugins.models.tiny import TinyEncoder
 from attrimark_registry import Attribution, Example, Feature, Span, Target, Unsupported

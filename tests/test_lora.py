@@ -11,10 +11,10 @@ from attrimark_plugins.models.minilm import Minilm
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder, TinyWriter
 from attrimark_plugins.quantizers.fp4 import Fp4
 from attrimark_plugins.quantizers.nf4 import Nf4
-from attrimark_plugins.strategies.adapters import adapted_layers, adapters_off, inner_layers, merged
 from attrimark_plugins.strategies.full import Full
 from attrimark_plugins.strategies.lora import Lora
 from attrimark_plugins.strategies.qlora import QLora
+from attrimark_plugins.strategies.shared.adapters import adapted_layers, adapters_off, inner_layers, merged
 from attrimark_registry import AttrimarkError, Unsupported, logical_shape
 from torch.testing import assert_close
 

@@ -10,12 +10,12 @@ import torch
 import transformers
 from attrimark_plugins.methods.attention_gradcam import AttentionGradcam
 from attrimark_plugins.methods.attention_rollout import AttentionRollout, rollout
-from attrimark_plugins.methods.attentions import attentions, attentions_and_gradients
-from attrimark_plugins.methods.effective_weight import effective_weight
-from attrimark_plugins.methods.encoder_relevance import Parts, attention_relevance
 from attrimark_plugins.methods.lrp import Lrp
 from attrimark_plugins.methods.raw_attention import RawAttention
-from attrimark_plugins.methods.relevance import share, through_linear, through_mean, through_product, through_sum
+from attrimark_plugins.methods.shared.attentions import attentions, attentions_and_gradients
+from attrimark_plugins.methods.shared.effective_weight import effective_weight
+from attrimark_plugins.methods.shared.encoder_relevance import Parts, attention_relevance
+from attrimark_plugins.methods.shared.relevance import share, through_linear, through_mean, through_product, through_sum
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder, TinyWriter
 from attrimark_plugins.quantizers.nf4 import Nf4
 from attrimark_registry import Classifier, Example, Unsupported

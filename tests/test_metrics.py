@@ -11,8 +11,8 @@ from attrimark_plugins.metrics.average_precision import AveragePrecision, expect
 from attrimark_plugins.metrics.comprehensiveness import Comprehensiveness
 from attrimark_plugins.metrics.lexicon_agreement import LexiconAgreement
 from attrimark_plugins.metrics.parse_rate import ParseRate
-from attrimark_plugins.metrics.rationale import length, rationales, selections
 from attrimark_plugins.metrics.rationale_agreement import RationaleAgreement
+from attrimark_plugins.metrics.shared.rationale import length, rationales, selections
 from attrimark_plugins.metrics.sufficiency import Sufficiency
 from attrimark_registry import Attribution, Example, Scores, Span, Target, Unsupported, features_of
 from attrimark_registry.conformance import play, random_game

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from attrimark_plugins.methods.integrated_gradients import IntegratedGradients
-from attrimark_plugins.methods.value_gradient import value_gradient
+from attrimark_plugins.methods.shared.value_gradient import value_gradient
 from attrimark_plugins.models.hub import SENTIMENT_PROMPT, quiet
 from attrimark_plugins.models.mistral import WEIGHTS, Mistral
 from attrimark_plugins.models.tiny import TinyCausal

@@ -14,7 +14,7 @@ from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.shapley_antithetic import ShapleyAntithetic
 from attrimark_plugins.methods.shapley_exact import ShapleyExact
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling
-from attrimark_plugins.metrics.exact_bounds import all_subsets
+from attrimark_plugins.metrics.shared.exact_bounds import all_subsets
 from attrimark_plugins.models.smollm2 import Smollm2
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
 from attrimark_registry import Example, Target

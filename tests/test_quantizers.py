@@ -4,11 +4,11 @@ import copy
 
 import pytest
 import torch
-from attrimark_plugins.models.mixed_precision import in_mixed_precision
+from attrimark_plugins.models.shared.mixed_precision import in_mixed_precision
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
-from attrimark_plugins.quantizers.four_bit import DTYPES, linear_layers, rounded
 from attrimark_plugins.quantizers.fp4 import Fp4
 from attrimark_plugins.quantizers.nf4 import Nf4
+from attrimark_plugins.quantizers.shared.four_bit import DTYPES, linear_layers, rounded
 from attrimark_registry import AttrimarkError, Example, Unsupported
 
 from tests.references import four_bit as reference

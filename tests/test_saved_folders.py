@@ -12,11 +12,11 @@ import torch
 import transformers
 from attrimark.api.evaluate import wrap
 from attrimark.cli import main
-from attrimark_plugins.models import content
 from attrimark_plugins.models.hub import HubClassifier, quiet
 from attrimark_plugins.models.hub_causal import HubCausal
 from attrimark_plugins.models.hub_writer import HubWriter
-from attrimark_plugins.models.output_layer import output_layers, reorder
+from attrimark_plugins.models.shared import content
+from attrimark_plugins.models.shared.output_layer import output_layers, reorder
 from attrimark_registry import AttrimarkError, Classifier, Unsupported
 from attrimark_registry.vocabulary import require_vocabulary
 from safetensors.torch import load_file, save_file
@@ -448,7 +448,7 @@ def test_tokens_that_were_trained_without_saving_their_table_are_refused(tmp_pat
 
 def test_without_peft_the_extra_is_named(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, _ = adapter(tmp_path / "adapter", bert)
-    monkeypatch.setattr("attrimark_plugins.models.saved_adapter.find_spec", lambda name: None)
+    monkeypatch.setattr("attrimark_plugins.models.shared.saved_adapter.find_spec", lambda name: None)
     refused(folder, r"needs peft: pip install 'attrimark\[adapters\]'")
 
 

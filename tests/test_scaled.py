@@ -15,11 +15,11 @@ from attrimark.suite.suite import Matrix, Suite
 from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.methods.attention_gradcam import AttentionGradcam
 from attrimark_plugins.methods.attention_rollout import AttentionRollout
-from attrimark_plugins.methods.contributions import contributions, final_states
 from attrimark_plugins.methods.input_x_gradient import InputXGradient
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.lrp import Lrp
 from attrimark_plugins.methods.raw_attention import RawAttention
+from attrimark_plugins.methods.shared.contributions import contributions, final_states
 from attrimark_plugins.metrics.accuracy import Accuracy
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder, TinyWriter
 from attrimark_plugins.quantizers.nf4 import Nf4
@@ -310,7 +310,7 @@ def suite(**changed):
 def test_many_values_of_alpha_train_once(tmp_path, monkeypatch):
     trained = []
     monkeypatch.setattr(
-        "attrimark_plugins.strategies.training.descend", lambda model, rows, recipe: trained.append(len(rows))
+        "attrimark_plugins.strategies.shared.training.descend", lambda model, rows, recipe: trained.append(len(rows))
     )
     variants = Variants("cpu", tmp_path)
     models = [variants.get(variant, [0]) for variant in variants_of(suite())]

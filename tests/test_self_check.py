@@ -13,7 +13,7 @@ from attrimark_plugins.methods.attention_rollout import AttentionRollout
 from attrimark_plugins.methods.gradient import Gradient
 from attrimark_plugins.methods.input_x_gradient import InputXGradient
 from attrimark_plugins.methods.integrated_gradients import IntegratedGradients
-from attrimark_plugins.methods.value_gradient import value_gradient
+from attrimark_plugins.methods.shared.value_gradient import value_gradient
 from attrimark_registry import AttrimarkError, Classifier, Example, Unsupported, Writer
 from attrimark_registry.self_check import MOST_FORWARDS, self_check
 from attrimark_registry.word_embeddings import mean_embedding

@@ -4,13 +4,13 @@ from math import comb
 
 import numpy as np
 import pytest
-from attrimark_plugins.methods.coalition_pairs import all_pairs, drawn, drawn_once, how_many, pairs_of, takes_all
-from attrimark_plugins.methods.coalition_regression import every_pair
 from attrimark_plugins.methods.kernel_shap import KernelShap, by_kernel
 from attrimark_plugins.methods.leverage_shap import LeverageShap, by_leverage, expected_pairs
 from attrimark_plugins.methods.shapley_antithetic import ShapleyAntithetic
 from attrimark_plugins.methods.shapley_exact import ShapleyExact
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling
+from attrimark_plugins.methods.shared.coalition_pairs import all_pairs, drawn, drawn_once, how_many, pairs_of, takes_all
+from attrimark_plugins.methods.shared.coalition_regression import every_pair
 from attrimark_registry import Feature, Scores, Unsupported
 from attrimark_registry.conformance import SUBSET_METHOD_CHECKS, additive_game, play, random_game
 from hypothesis import given, settings

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from attrimark_plugins.metrics.noise import Noise
 from attrimark_plugins.metrics.seed_agreement import SeedAgreement, kendall
-from attrimark_plugins.metrics.seed_variation import scaled
+from attrimark_plugins.metrics.shared.seed_variation import scaled
 from attrimark_plugins.metrics.signal import Signal
 from attrimark_plugins.metrics.signal_to_noise import SignalToNoise
 from attrimark_plugins.metrics.top_overlap import TopOverlap

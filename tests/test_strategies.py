@@ -11,18 +11,18 @@ import pytest
 import torch
 from attrimark_plugins.datasets.planted import Planted, swapped
 from attrimark_plugins.metrics.reliance import Reliance
-from attrimark_plugins.models.encoder_with_head import EncoderWithHead, Head
+from attrimark_plugins.models.shared.encoder_with_head import EncoderWithHead, Head
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder, TinyWriter
 from attrimark_plugins.quantizers.nf4 import Nf4
 from attrimark_plugins.quantizers.none import NoQuantization
-from attrimark_plugins.strategies import heads
 from attrimark_plugins.strategies.frozen import Frozen, pooled_features
 from attrimark_plugins.strategies.full import Full
-from attrimark_plugins.strategies.heads import epoch, initial_weights, train_heads
 from attrimark_plugins.strategies.lora import Lora
 from attrimark_plugins.strategies.none import NoTraining
 from attrimark_plugins.strategies.qlora import QLora
-from attrimark_plugins.strategies.training import autocast, gold_rows, loss, rate, shuffled_batches
+from attrimark_plugins.strategies.shared import heads
+from attrimark_plugins.strategies.shared.heads import epoch, initial_weights, train_heads
+from attrimark_plugins.strategies.shared.training import autocast, gold_rows, loss, rate, shuffled_batches
 from attrimark_registry import AttrimarkError, Classifier, Example, Unsupported
 from torch.testing import assert_close
 

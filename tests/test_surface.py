@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from attrimark_plugins.metrics.fine_tuning_surface import FineTuningSurface, surface, weight_counts
-from attrimark_plugins.models.encoder_with_head import EncoderWithHead
+from attrimark_plugins.models.shared.encoder_with_head import EncoderWithHead
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
 from attrimark_plugins.quantizers.nf4 import Nf4
 from attrimark_registry import AttrimarkError, Model, Packing

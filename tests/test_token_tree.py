@@ -11,7 +11,7 @@ from attrimark.run.evaluator import Question, SubsetEvaluator
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.shapley_exact import ShapleyExact
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling
-from attrimark_plugins.models.mixed_precision import in_mixed_precision
+from attrimark_plugins.models.shared.mixed_precision import in_mixed_precision
 from attrimark_plugins.models.smollm2 import Smollm2
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder, TinyWriter
 from attrimark_plugins.quantizers.nf4 import Nf4

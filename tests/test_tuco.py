@@ -17,16 +17,16 @@ from attrimark.run.run_cell import run_cell
 from attrimark.suite.matrix import cells_of
 from attrimark.suite.suite import Matrix, Suite
 from attrimark_plugins.datasets.planted import Planted
-from attrimark_plugins.methods.contributions import contributions, final_states
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
+from attrimark_plugins.methods.shared.contributions import contributions, final_states
 from attrimark_plugins.methods.tuco import TuCo
-from attrimark_plugins.metrics import contributions_of_texts
 from attrimark_plugins.metrics.beta import Beta
 from attrimark_plugins.metrics.embedding_change import EmbeddingChange
 from attrimark_plugins.metrics.noise import Noise
 from attrimark_plugins.metrics.output_contribution import OutputContribution
 from attrimark_plugins.metrics.quantization_contribution import QuantizationContribution
 from attrimark_plugins.metrics.seed_agreement import SeedAgreement
+from attrimark_plugins.metrics.shared import contributions_of_texts
 from attrimark_plugins.metrics.sufficiency import Sufficiency
 from attrimark_plugins.metrics.tuco import TuningContribution
 from attrimark_plugins.models.hub_causal import HubCausal
@@ -35,11 +35,11 @@ from attrimark_plugins.models.smollm2 import Smollm2
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder, TinyWriter
 from attrimark_plugins.quantizers.nf4 import Nf4
 from attrimark_plugins.quantizers.none import NoQuantization
-from attrimark_plugins.strategies.adapters import adapters_off
 from attrimark_plugins.strategies.frozen import Frozen
 from attrimark_plugins.strategies.full import Full
 from attrimark_plugins.strategies.lora import Lora
 from attrimark_plugins.strategies.qlora import QLora
+from attrimark_plugins.strategies.shared.adapters import adapters_off
 from attrimark_registry import AttrimarkError, Example, Unsupported
 from attrimark_registry import conformance as checks
 from torch.testing import assert_close

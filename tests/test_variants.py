@@ -11,8 +11,8 @@ from attrimark.run.variants import Variants, address_of, fill
 from attrimark.suite.matrix import Variant
 from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.models.tiny import TinyEncoder
-from attrimark_plugins.quantizers import four_bit
 from attrimark_plugins.quantizers.nf4 import Nf4
+from attrimark_plugins.quantizers.shared import four_bit
 from attrimark_plugins.strategies.frozen import Frozen
 from attrimark_plugins.strategies.full import Full
 from attrimark_plugins.strategies.lora import Lora

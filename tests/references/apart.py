@@ -30,7 +30,7 @@ def a_device_apart() -> Iterator[str]:
         there.enter_context(_Operations())
         there.enter_context(_Construction())
         there.enter_context(patch.object(torch, "autocast", lambda kind, **how: autocast(_named(kind), **how)))
-        there.enter_context(patch("attrimark_plugins.strategies.heads.Generator", _generator))
+        there.enter_context(patch("attrimark_plugins.strategies.shared.heads.Generator", _generator))
         # torch knows no fused optimizer for a device that holds no numbers
         there.enter_context(patch("torch.optim.adam._device_dtype_check_for_fused", lambda parameter, *_: None))
         yield APART

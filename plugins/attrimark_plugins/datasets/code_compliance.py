@@ -13,8 +13,8 @@ from typing import Annotated
 from attrimark_registry import Dataset, Example, Span, Splits
 from pydantic import Field, Strict
 
-from .regulation_vocabulary import FAMILIES, Family
-from .regulations import Part, Piece, Requirement, clause_of, drawn, first, rule_of
+from .shared.regulation_vocabulary import FAMILIES, Family
+from .shared.regulations import Part, Piece, Requirement, clause_of, drawn, first, rule_of
 
 Size = Annotated[int, Field(ge=0, le=20_000)]
 

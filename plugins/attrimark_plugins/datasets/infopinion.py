@@ -10,7 +10,7 @@ from pathlib import Path
 from attrimark_registry import AttrimarkError, Dataset, Example, Splits
 from pydantic import Field
 
-from .rows import Row, rows_of
+from .shared.rows import Row, rows_of
 from .text_file import TextFile, share
 
 LABELS = ("information", "opinion")

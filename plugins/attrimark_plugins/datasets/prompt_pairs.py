@@ -9,9 +9,9 @@ from typing import Annotated
 from attrimark_registry import AttrimarkError, Dataset, Example, Splits
 from pydantic import Field, Strict, model_validator
 
-from .prompt_classes import of_class
-from .prompt_transformations import many_shot, translated, with_prefix, with_suffix
-from .rows import Row, rows_of
+from .shared.prompt_classes import of_class
+from .shared.prompt_transformations import many_shot, translated, with_prefix, with_suffix
+from .shared.rows import Row, rows_of
 
 # harmless, for tests and as an example of the format
 QUESTIONS = (

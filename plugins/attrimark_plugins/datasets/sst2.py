@@ -8,7 +8,7 @@ from pathlib import Path
 from attrimark_registry import AttrimarkError, Dataset, Example, Splits
 from pydantic import Field
 
-from .rows import rows_of
+from .shared.rows import rows_of
 from .text_file import share
 
 LABELS = ("negative", "positive")  # 0 and 1 in the files

@@ -10,8 +10,8 @@ from attrimark_registry import Dataset, Example, Span, Splits
 from pydantic import Field
 
 from .planted import Language, Planted
-from .prompt_classes import of_class
 from .rated_snippets import ARCHIVE, Domain, RatedSnippets
+from .shared.prompt_classes import of_class
 
 SLOT = "{text}"
 _OTHER_SEED = 1_000_000  # so that no other text is one that a tiny model was pre-trained on

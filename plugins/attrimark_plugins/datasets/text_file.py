@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from attrimark_registry import AttrimarkError, Dataset, Example, Span, Splits
 from pydantic import Field, Strict, model_validator
 
-from .rows import Row, rows_of
+from .shared.rows import Row, rows_of
 
 SplitName = Literal["train", "validation", "test"]
 

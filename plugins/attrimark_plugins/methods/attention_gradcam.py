@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from attrimark_registry import Batch, Model, ModelMethod, Scores
 
-from .attentions import attentions_and_gradients, rows_read
+from .shared.attentions import attentions_and_gradients, rows_read
 
 
 class AttentionGradcam(ModelMethod):

@@ -10,7 +10,7 @@ from attrimark_registry import Batch, Model, ModelMethod, Scores
 from jaxtyping import Float
 from torch import Tensor
 
-from .attentions import attentions, rows_read
+from .shared.attentions import attentions, rows_read
 
 
 class AttentionRollout(ModelMethod):

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from attrimark_registry import Batch, Model, ModelMethod, Scores
 
-from .value_gradient import value_gradient
+from .shared.value_gradient import value_gradient
 
 
 class Gradient(ModelMethod):

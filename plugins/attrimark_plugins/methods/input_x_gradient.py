@@ -9,7 +9,7 @@ import torch
 from attrimark_registry import Batch, Model, ModelMethod, Scores, at_least_float32
 from torch.nn.functional import cosine_similarity
 
-from .value_gradient import value_gradient
+from .shared.value_gradient import value_gradient
 
 # of alignments: on tiny random networks, at most 5.5e-5 where words are normalised at once, at least 1.1e-3 elsewhere
 ROUNDING = 3e-4

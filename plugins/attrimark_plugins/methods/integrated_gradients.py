@@ -13,8 +13,8 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from .passes import in_passes
-from .value_gradient import gradient_of_one_pass, rows_at, value
+from .shared.passes import in_passes
+from .shared.value_gradient import gradient_of_one_pass, rows_at, value
 
 # where halving begins: a CPU's system may end a process that takes too much before any error is raised
 TOKENS_A_PASS = 2048

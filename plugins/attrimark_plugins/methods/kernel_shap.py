@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 from attrimark_registry import Exploration
 
-from .budgeted_shapley import BudgetedShapley
-from .coalition_pairs import drawn
-from .coalition_regression import Sample, regress
+from .shared.budgeted_shapley import BudgetedShapley
+from .shared.coalition_pairs import drawn
+from .shared.coalition_regression import Sample, regress
 
 
 class KernelShap(BudgetedShapley):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from attrimark_registry import Exploration
 
-from .budgeted_shapley import BudgetedShapley
-from .coalition_pairs import drawn_once, how_many
-from .coalition_regression import Sample, regress
+from .shared.budgeted_shapley import BudgetedShapley
+from .shared.coalition_pairs import drawn_once, how_many
+from .shared.coalition_regression import Sample, regress
 
 
 class LeverageShap(BudgetedShapley):

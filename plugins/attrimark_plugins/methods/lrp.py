@@ -10,8 +10,8 @@ from attrimark_registry import Batch, Model, ModelMethod, Scores, Unsupported
 from pydantic import Field
 
 from .attention_rollout import rollout
-from .attentions import attentions_and_gradients, reads_of, rows_read
-from .encoder_relevance import Parts, attention_relevance
+from .shared.attentions import attentions_and_gradients, reads_of, rows_read
+from .shared.encoder_relevance import Parts, attention_relevance
 
 
 class Lrp(ModelMethod):

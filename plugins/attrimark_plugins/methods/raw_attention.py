@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from attrimark_registry import Batch, Model, ModelMethod, Scores
 
-from .attentions import attentions, rows_read
+from .shared.attentions import attentions, rows_read
 
 
 class RawAttention(ModelMethod):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from attrimark_registry import Exploration, Scores
 
-from .budgeted_shapley import BudgetedShapley
-from .orders import gains_along
+from .shared.budgeted_shapley import BudgetedShapley
+from .shared.orders import gains_along
 
 
 class ShapleyAntithetic(BudgetedShapley):

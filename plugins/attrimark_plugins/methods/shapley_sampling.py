@@ -8,7 +8,7 @@ import numpy as np
 from attrimark_registry import Exploration, Feature, Scores, SubsetMethod
 from pydantic import Field
 
-from .orders import gains_along
+from .shared.orders import gains_along
 
 
 class ShapleySampling(SubsetMethod):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from attrimark_registry import Batch, Model, ModelMethod, Scores
 
-from .contributions import contributions
+from .shared.contributions import contributions
 
 
 class TuCo(ModelMethod):

@@ -10,7 +10,7 @@ from attrimark_registry import Encoded, Example, Model, ModelMetric, Splits, Uns
 from jaxtyping import Float
 from pydantic import Field
 
-from .answers import answers
+from .shared.answers import answers
 
 
 class Accuracy(ModelMetric):

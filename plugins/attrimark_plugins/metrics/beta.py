@@ -1,6 +1,6 @@
 """β: the largest share that fine-tuning has in what the first l blocks add; it bounds how far responses can part.
 
-See `attrimark_plugins.methods.contributions` for the decomposition and the paper.
+See `attrimark_plugins.methods.shared.contributions` for the decomposition and the paper.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from attrimark_registry import Example, Model, ModelMetric, Scores
 
-from .contributions_of_texts import contributions_of_texts
+from .shared.contributions_of_texts import contributions_of_texts
 
 
 class Beta(ModelMetric):

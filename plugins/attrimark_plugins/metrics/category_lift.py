@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from attrimark_registry import Attribution, Example, SpanMetric
 
-from attrimark_plugins.datasets.word_categories import Category
+from attrimark_plugins.datasets.shared.word_categories import Category
 
 from .category_share import Words, share_and_portion
 

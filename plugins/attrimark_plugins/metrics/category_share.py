@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from attrimark_registry import Attribution, Example, SpanMetric, shares
 
-from attrimark_plugins.datasets.word_categories import Category, categories_of
+from attrimark_plugins.datasets.shared.word_categories import Category, categories_of
 
 Words = Literal["all", "deciding", "idle"]
 

@@ -11,8 +11,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from .text_encoder import TextEncoder
-from .written_texts import written_and_references
+from .shared.text_encoder import TextEncoder
+from .shared.written_texts import written_and_references
 
 
 class CodeBertScore(ModelMetric):

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from pydantic import Field
 from scipy.stats import rankdata
 
-from .exact_bounds import all_subsets
+from .shared.exact_bounds import all_subsets
 
 
 class DatamodelingScore(SubsetMetric):

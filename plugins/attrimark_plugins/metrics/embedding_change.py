@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from attrimark_registry import Example, Model, ModelMetric, Scores
 
-from .contributions_of_texts import contributions_of_texts
+from .shared.contributions_of_texts import contributions_of_texts
 
 
 class EmbeddingChange(ModelMetric):

@@ -15,8 +15,8 @@ from torch.nn.functional import cosine_similarity
 
 from attrimark_plugins.models.minilm import WEIGHTS
 
-from .text_encoder import TextEncoder
-from .written_texts import written_and_references
+from .shared.text_encoder import TextEncoder
+from .shared.written_texts import written_and_references
 
 
 class EmbeddingSimilarity(ModelMetric):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from attrimark_registry import Attribution, Example, SpanMetric, shares
 
-from attrimark_plugins.datasets.word_categories import Category, categories_of
+from attrimark_plugins.datasets.shared.word_categories import Category, categories_of
 
-from .evidence_of_tokens import explained_tokens
+from .shared.evidence_of_tokens import explained_tokens
 
 
 class EvidenceLift(SpanMetric):

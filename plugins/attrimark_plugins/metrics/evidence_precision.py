@@ -6,7 +6,7 @@ import numpy as np
 from attrimark_registry import Attribution, Example, SpanMetric
 
 from .average_precision import expected_average_precision
-from .evidence_of_tokens import explained_tokens
+from .shared.evidence_of_tokens import explained_tokens
 
 
 class EvidencePrecision(SpanMetric):

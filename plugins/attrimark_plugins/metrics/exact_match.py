@@ -8,7 +8,7 @@ import numpy as np
 from attrimark_registry import Example, Model, ModelMetric
 from jaxtyping import Float
 
-from .written_texts import written_and_references
+from .shared.written_texts import written_and_references
 
 
 class ExactMatch(ModelMetric):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from attrimark_registry import Attribution, Exploration, Scores
 
-from .rationale import RationaleMetric
+from .shared.rationale import RationaleMetric
 
 
 class GeneratedAgreement(RationaleMetric):

@@ -9,7 +9,7 @@ from attrimark_registry import Attribution, Exploration, Scores, SubsetMetric
 from attrimark_registry.ranking import selections
 from pydantic import Field
 
-from .exact_bounds import all_subsets, beam_bounds, exact_bounds, places
+from .shared.exact_bounds import all_subsets, beam_bounds, exact_bounds, places
 
 FLAT = 1e-9  # a range of AOPC below this is rounding
 

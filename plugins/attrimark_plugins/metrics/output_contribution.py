@@ -10,9 +10,9 @@ from attrimark_registry import Batch, Example, Model, ModelMetric
 from jaxtyping import Float
 from torch import Tensor
 
-from attrimark_plugins.methods.contributions import final_states, last_tokens, share
+from attrimark_plugins.methods.shared.contributions import final_states, last_tokens, share
 
-from .contributions_of_texts import in_batches
+from .shared.contributions_of_texts import in_batches
 
 
 class OutputContribution(ModelMetric):

@@ -9,7 +9,7 @@ from attrimark_registry import Example, Model, ModelMetric
 from jaxtyping import Float
 from pydantic import Field
 
-from .answers import answers
+from .shared.answers import answers
 
 
 class ParseRate(ModelMetric):

@@ -11,7 +11,7 @@ from attrimark_registry.reading import at_least_float32
 from jaxtyping import Float
 from torch import Tensor
 
-from .contributions_of_texts import in_batches
+from .shared.contributions_of_texts import in_batches
 
 
 class Perplexity(ModelMetric):

@@ -9,10 +9,10 @@ from attrimark_registry import Batch, Example, Model, ModelMetric
 from jaxtyping import Float
 from torch import Tensor
 
-from attrimark_plugins.methods.contributions import contributions
-from attrimark_plugins.quantizers.four_bit import Backend, Code, in_four_bits
+from attrimark_plugins.methods.shared.contributions import contributions
+from attrimark_plugins.quantizers.shared.four_bit import Backend, Code, in_four_bits
 
-from .contributions_of_texts import in_batches
+from .shared.contributions_of_texts import in_batches
 
 
 class QuantizationContribution(ModelMetric):

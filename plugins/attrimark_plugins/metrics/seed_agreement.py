@@ -6,7 +6,7 @@ import numpy as np
 from attrimark_registry import PopulationMetric
 from jaxtyping import Float
 
-from .seed_variation import mean_over_pairs
+from .shared.seed_variation import mean_over_pairs
 
 
 class SeedAgreement(PopulationMetric):

@@ -6,7 +6,7 @@ import numpy as np
 from attrimark_registry import PopulationMetric
 from jaxtyping import Float
 
-from .seed_variation import Scale, signal_and_noise
+from .shared.seed_variation import Scale, signal_and_noise
 
 
 class Signal(PopulationMetric):

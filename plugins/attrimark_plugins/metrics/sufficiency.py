@@ -6,7 +6,7 @@ import numpy as np
 from attrimark_registry import Attribution, Exploration, Scores
 from pydantic import Field
 
-from .rationale import RationaleMetric, Threshold
+from .shared.rationale import RationaleMetric, Threshold
 
 
 class Sufficiency(RationaleMetric):

@@ -8,7 +8,7 @@ from attrimark_registry.ranking import length
 from jaxtyping import Float
 from pydantic import Field
 
-from .seed_variation import mean_over_pairs
+from .shared.seed_variation import mean_over_pairs
 
 
 class TopOverlap(PopulationMetric):

@@ -1,6 +1,6 @@
 """TuCo, the tuning contribution: how much of a response fine-tuning made.
 
-See `attrimark_plugins.methods.contributions` for the decomposition and the paper.
+See `attrimark_plugins.methods.shared.contributions` for the decomposition and the paper.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Literal
 
 from attrimark_registry import Example, Model, ModelMetric, Scores
 
-from .contributions_of_texts import contributions_of_texts
+from .shared.contributions_of_texts import contributions_of_texts
 
 
 class TuningContribution(ModelMetric):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from attrimark_registry import AttrimarkError, Classifier, ModelSource, fetch
 
-from .encoder_with_head import EncoderWithHead, Pooling
 from .hub import _fingerprint, load_saved
+from .shared.encoder_with_head import EncoderWithHead, Pooling
 
 WEIGHTS = "hf:almanach/camembert-base@a75967561c78f2aa81cc41045378d3b4ee25af9e"
 _HEAD_SEED = 0  # a strategy draws its own head from its seed; this one makes an untrained model repeatable

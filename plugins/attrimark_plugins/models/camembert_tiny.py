@@ -13,12 +13,12 @@ from pydantic import Field, model_validator
 
 from attrimark_plugins.datasets.planted import Planted
 
-from .encoder_with_head import EncoderWithHead
 from .hub import load_saved, quiet
-from .masked_language_modelling import pretrain
-from .pretrained_here import PretrainedHere
+from .shared.encoder_with_head import EncoderWithHead
+from .shared.masked_language_modelling import pretrain
+from .shared.pretrained_here import PretrainedHere
+from .shared.tiny_tokenizers import unigram
 from .tiny import Heads, Layers, Seed, Width
-from .tiny_tokenizers import unigram
 
 PIECES = 1000  # more than the corpus has words: most words are one piece, as in a large vocabulary
 POSITIONS = 128  # the longest text, in tokens

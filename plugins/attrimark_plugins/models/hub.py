@@ -21,10 +21,10 @@ from attrimark_registry.reading import ONE_OUTPUT, Head, head_of
 from attrimark_registry.vocabulary import require_vocabulary
 from torch import nn
 
-from . import saved_adapter
-from .content import content
-from .output_layer import reorder
-from .saved_folder import (
+from .shared import saved_adapter
+from .shared.content import content
+from .shared.output_layer import reorder
+from .shared.saved_folder import (
     MERGES,
     has_vocabulary,
     is_adapter,

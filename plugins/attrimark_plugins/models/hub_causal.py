@@ -9,7 +9,7 @@ from attrimark_registry.network_kinds import NetworkKind
 from attrimark_registry.prompt_classifier import Scored
 
 from .hub import SENTIMENT_PROMPT, _fingerprint, is_small, kinds_of_reference
-from .saved_causal import Dtype, prompt_classifier
+from .shared.saved_causal import Dtype, prompt_classifier
 
 
 class HubCausal(ModelSource):

@@ -9,7 +9,7 @@ from attrimark_registry.network_kinds import NetworkKind
 from pydantic import Field
 
 from .hub import _fingerprint, is_small, kinds_of_reference
-from .saved_causal import Dtype, beside, loaded
+from .shared.saved_causal import Dtype, beside, loaded
 
 RULE_PROMPT = "Write the rule that a computer can check for this clause of a building code.\nClause: {text}\nRule:\n"
 

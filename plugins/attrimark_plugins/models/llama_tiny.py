@@ -13,10 +13,10 @@ from pydantic import Field, model_validator
 from attrimark_plugins.datasets.planted import VOCABULARIES, Language, Planted, corpus
 
 from .hub import load_saved
-from .llama_pretraining import POSITIONS, pretrain_llama
-from .pretrained_here import PretrainedHere
+from .shared.llama_pretraining import POSITIONS, pretrain_llama
+from .shared.pretrained_here import PretrainedHere
+from .shared.tiny_tokenizers import llama3_bpe
 from .tiny import Heads, Layers, Seed, Width
-from .tiny_tokenizers import llama3_bpe
 
 _TEXTS_SEED = 3_000_000  # so that pre-training reads other texts than any suite
 

@@ -8,7 +8,7 @@ from attrimark_registry import ModelSource, PromptClassifier
 from attrimark_registry.prompt_classifier import Scored
 
 from .hub import SENTIMENT_PROMPT, _fingerprint
-from .saved_causal import Dtype, prompt_classifier
+from .shared.saved_causal import Dtype, prompt_classifier
 
 WEIGHTS = "hf:mistralai/Mistral-7B-Instruct-v0.2@63a8b081895390a26e140280378bc85ec8bce07a"
 

@@ -13,10 +13,10 @@ from pydantic import Field
 from attrimark_plugins.datasets.code_compliance import CodeCompliance, restatements
 
 from .hub import load_saved
-from .llama_pretraining import POSITIONS, pretrain_llama
-from .pretrained_here import PretrainedHere
+from .shared.llama_pretraining import POSITIONS, pretrain_llama
+from .shared.pretrained_here import PretrainedHere
+from .shared.tiny_tokenizers import llama3_bpe
 from .tiny import Seed
-from .tiny_tokenizers import llama3_bpe
 
 
 class _Shape(NamedTuple):

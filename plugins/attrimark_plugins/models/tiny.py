@@ -15,8 +15,8 @@ from pydantic import Field, model_validator
 
 from attrimark_plugins.datasets.planted import Language, corpus
 
-from . import tiny_tokenizers
-from .encoder_with_head import EncoderWithHead, Pooling
+from .shared import tiny_tokenizers
+from .shared.encoder_with_head import EncoderWithHead, Pooling
 
 if TYPE_CHECKING:
     from torch import nn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrimark_registry import Model, Quantizer
 
-from .four_bit import Backend, Compute, in_four_bits
+from .shared.four_bit import Backend, Compute, in_four_bits
 
 
 class Fp4(Quantizer):

@@ -12,10 +12,10 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from attrimark_plugins.models.encoder_with_head import EncoderWithHead, Head
+from attrimark_plugins.models.shared.encoder_with_head import EncoderWithHead, Head
 
-from .heads import train_heads
-from .training import classifier_with_head, fine_tuned, gold_rows, seeded
+from .shared.heads import train_heads
+from .shared.training import classifier_with_head, fine_tuned, gold_rows, seeded
 
 
 class Frozen(Strategy):

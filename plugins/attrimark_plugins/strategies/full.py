@@ -6,9 +6,9 @@ import copy
 
 from attrimark_registry import Model, Unsupported
 
-from attrimark_plugins.models.encoder_with_head import EncoderWithHead
+from attrimark_plugins.models.shared.encoder_with_head import EncoderWithHead
 
-from .training import Descent, fine_tuned, to_train, trainable
+from .shared.training import Descent, fine_tuned, to_train, trainable
 
 
 class Full(Descent):

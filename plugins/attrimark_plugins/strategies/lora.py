@@ -8,10 +8,10 @@ from typing import Literal
 from attrimark_registry import AttrimarkError, Model
 from pydantic import Field
 
-from attrimark_plugins.models.encoder_with_head import EncoderWithHead
+from attrimark_plugins.models.shared.encoder_with_head import EncoderWithHead
 
-from .adapters import inner_layers, merged_model, put_on, shared
-from .training import Descent, fine_tuned, to_train, trainable
+from .shared.adapters import inner_layers, merged_model, put_on, shared
+from .shared.training import Descent, fine_tuned, to_train, trainable
 
 
 class LowRank(Descent, ABC):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from attrimark_registry import Model
 
-from attrimark_plugins.quantizers.four_bit import Code, Compute, in_four_bits, linear_layers
+from attrimark_plugins.quantizers.shared.four_bit import Code, Compute, in_four_bits, linear_layers
 
-from .adapters import inner_layers, merged_model
 from .lora import LowRank
-from .training import inside, to_train
+from .shared.adapters import inner_layers, merged_model
+from .shared.training import inside, to_train
 
 
 class QLora(LowRank):

@@ -12,7 +12,7 @@ from attrimark_registry import AttrimarkError, Example, Model, Strategy
 from pydantic import Field
 from torch import nn
 
-from attrimark_plugins.methods.contributions import given_state, state_of, with_state
+from attrimark_plugins.methods.shared.contributions import given_state, state_of, with_state
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 

@@ -7,7 +7,8 @@ from weakref import WeakKeyDictionary
 
 from attrimark_registry import Example, Model, Unsupported, Writer, smaller_on_exhaustion
 
-from .accuracy import encodable
+from attrimark_plugins.metrics.accuracy import encodable
+
 from .contributions_of_texts import weights_of
 
 ROWS_A_BATCH = 16

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
-from attrimark_plugins.models.encoder_with_head import Head
+from attrimark_plugins.models.shared.encoder_with_head import Head
 
 from .training import adamw
 

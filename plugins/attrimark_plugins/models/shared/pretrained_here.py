@@ -14,7 +14,7 @@ from attrimark_registry import ModelSource
 from attrimark_registry.assets import file_hash, kept, made
 from attrimark_registry.network_kinds import NetworkKind
 
-from .hub import _fingerprint
+from attrimark_plugins.models.hub import _fingerprint
 
 log = logging.getLogger("attrimark.models")
 

@@ -25,7 +25,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from attrimark_plugins.models.encoder_with_head import EncoderWithHead
+from attrimark_plugins.models.shared.encoder_with_head import EncoderWithHead
 
 log = logging.getLogger("attrimark.training")
 

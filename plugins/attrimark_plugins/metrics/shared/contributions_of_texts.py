@@ -12,9 +12,8 @@ from attrimark_registry import Batch, Example, Model, Scores, smaller_on_exhaust
 from jaxtyping import Float
 from torch import Tensor
 
-from attrimark_plugins.methods.contributions import contributions
-
-from .accuracy import encodable
+from attrimark_plugins.methods.shared.contributions import contributions
+from attrimark_plugins.metrics.accuracy import encodable
 
 TOKENS_A_BATCH = 2048
 

@@ -16,7 +16,7 @@ from attrimark_registry import AttrimarkError, Model, Packing, Unsupported
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from attrimark_plugins.models.mixed_precision import multiplying_in
+from attrimark_plugins.models.shared.mixed_precision import multiplying_in
 
 Code = Literal["fp4", "nf4"]
 Backend = Literal["bitsandbytes", "fake"]
@@ -61,7 +61,7 @@ def in_four_bits(
         Unsupported: no layer is left to quantize; an adapter was trained over quantized weights.
     """
     # strategies quantize too (QLoRA), so that the two packages import each other
-    from attrimark_plugins.strategies.adapters import merged_model
+    from attrimark_plugins.strategies.shared.adapters import merged_model
 
     if find_spec("bitsandbytes") is None:
         raise AttrimarkError(f"{code} needs bitsandbytes: pip install 'attrimark[quant]'")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .camembert_tiny import _one_thread
-from .hub import quiet
+from attrimark_plugins.models.camembert_tiny import _one_thread
+from attrimark_plugins.models.hub import quiet
+
 from .language_modelling import pretrain
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 from attrimark_registry import AttrimarkError, Model, Unsupported, logical_shape
 from torch import nn
 
-from attrimark_plugins.models.encoder_with_head import EncoderWithHead
+from attrimark_plugins.models.shared.encoder_with_head import EncoderWithHead
 
 
 def adapted_layers(network: nn.Module) -> Iterator[tuple[str, Any]]:
