@@ -39,9 +39,9 @@ from attrimark_plugins.methods.integrated_gradients import IntegratedGradients
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.methods.shapley_antithetic import ShapleyAntithetic
 from attrimark_plugins.methods.shapley_sampling import ShapleySampling
-from attrimark_plugins.models.hub import SENTIMENT_PROMPT
 from attrimark_plugins.models.minilm import Minilm
 from attrimark_plugins.models.shared.mixed_precision import in_mixed_precision
+from attrimark_plugins.models.shared.prompts import SENTIMENT_PROMPT
 from attrimark_plugins.models.smollm2 import Smollm2
 from attrimark_plugins.quantizers.nf4 import Nf4
 from attrimark_plugins.quantizers.shared.four_bit import Compute

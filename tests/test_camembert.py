@@ -12,7 +12,7 @@ from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.models import camembert_tiny
 from attrimark_plugins.models.camembert import WEIGHTS, Camembert
 from attrimark_plugins.models.camembert_tiny import CamembertTiny
-from attrimark_plugins.models.hub import quiet
+from attrimark_plugins.models.shared.loading import quiet
 from attrimark_plugins.models.shared.masked_language_modelling import bags_of_words, pretrain
 from attrimark_plugins.models.shared.tiny_tokenizers import unigram
 from attrimark_plugins.strategies.frozen import Frozen

@@ -21,7 +21,7 @@ from attrimark_plugins.metrics.exact_match import ExactMatch
 from attrimark_plugins.metrics.shared import written_texts
 from attrimark_plugins.metrics.shared.evidence_of_tokens import characters_written
 from attrimark_plugins.metrics.shared.text_encoder import TextEncoder
-from attrimark_plugins.models.hub import quiet
+from attrimark_plugins.models.shared.loading import quiet
 from attrimark_plugins.models.tiny import TinyEncoder
 from attrimark_registry import Attribution, Example, Feature, Span, Target, Unsupported
 from attrimark_registry.assets import cached

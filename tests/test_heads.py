@@ -11,7 +11,7 @@ from attrimark.cli import main
 from attrimark.run.attribute import attribute
 from attrimark.run.prepare import prepare
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
-from attrimark_plugins.models.hub import HubClassifier
+from attrimark_plugins.models.hub_classifier import HubClassifier
 from attrimark_plugins.strategies.frozen import Frozen
 from attrimark_registry import AttrimarkError, Classifier, Example, Target, Unsupported
 from attrimark_registry.reading import head_of, read_labels

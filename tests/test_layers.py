@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from attrimark.studies import STUDIES
+from attrimark_registry.catalog import load_catalog
 
 ROOT = Path(__file__).parents[1]
 FORBIDDEN = {
@@ -23,6 +24,14 @@ LAYERS = {
     "studies": {"document", "results", "statistics", "suite"},
     "api": {"document", "results", "run", "studies", "suite"},
     "commands": {"api", "document", "results", "run", "statistics", "studies", "suite"},
+}
+KIND_OF = {
+    "datasets": "dataset",
+    "methods": "method",
+    "metrics": "metric",
+    "models": "model",
+    "quantizers": "quantizer",
+    "strategies": "strategy",
 }
 HARNESS = ROOT / "benchmark/attrimark"
 # what `evaluate` returns shows itself as leaderboards
@@ -54,6 +63,17 @@ def test_no_study_is_named_outside_of_its_folder():
         known = {name.split(".")[2] for name in modules_imported(path) if name.startswith("attrimark.studies.")}
         allowed = {inside[1]} if inside[0] == "studies" and len(inside) > 2 else ALLOWED.get("/".join(inside), set())
         assert known & set(STUDIES) <= allowed, path
+
+
+@pytest.mark.parametrize("kind", KIND_OF)
+def test_the_listing_of_a_kind_is_the_list_of_its_plugins(kind):
+    """What several of them share is in `shared/`, and knows none of them."""
+    listed = ROOT / "plugins/attrimark_plugins" / kind
+    registered = {each.plugin.__module__.rpartition(".")[2] for each in load_catalog().entries[KIND_OF[kind]].values()}
+    assert {path.stem for path in listed.glob("*.py")} - {"__init__"} == registered
+    for path in (listed / "shared").glob("*.py"):
+        plugins = {f"attrimark_plugins.{kind}.{name}" for name in registered}
+        assert not modules_imported(path) & plugins, path
 
 
 @pytest.mark.parametrize("folder", FORBIDDEN)

@@ -7,8 +7,9 @@ import pytest
 import torch
 from attrimark_plugins.methods.integrated_gradients import IntegratedGradients
 from attrimark_plugins.methods.shared.value_gradient import value_gradient
-from attrimark_plugins.models.hub import SENTIMENT_PROMPT, quiet
 from attrimark_plugins.models.mistral import WEIGHTS, Mistral
+from attrimark_plugins.models.shared.loading import quiet
+from attrimark_plugins.models.shared.prompts import SENTIMENT_PROMPT
 from attrimark_plugins.models.tiny import TinyCausal
 from attrimark_plugins.quantizers.nf4 import Nf4
 from attrimark_registry import AttrimarkError, Encoded, Example, Model, PromptClassifier

@@ -9,9 +9,10 @@ import pytest
 import torch
 import transformers
 from attrimark_plugins.metrics.tuco import TuningContribution
-from attrimark_plugins.models.hub import HubClassifier, quiet
 from attrimark_plugins.models.hub_causal import HubCausal
+from attrimark_plugins.models.hub_classifier import HubClassifier
 from attrimark_plugins.models.minilm import Minilm
+from attrimark_plugins.models.shared.loading import quiet
 from attrimark_plugins.models.smollm2 import WEIGHTS, Smollm2, _no_bar
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
 from attrimark_plugins.strategies.scaled import Scaled

@@ -12,10 +12,11 @@ import torch
 import transformers
 from attrimark.api.evaluate import wrap
 from attrimark.cli import main
-from attrimark_plugins.models.hub import HubClassifier, quiet
 from attrimark_plugins.models.hub_causal import HubCausal
+from attrimark_plugins.models.hub_classifier import HubClassifier
 from attrimark_plugins.models.hub_writer import HubWriter
 from attrimark_plugins.models.shared import content
+from attrimark_plugins.models.shared.loading import quiet
 from attrimark_plugins.models.shared.output_layer import output_layers, reorder
 from attrimark_registry import AttrimarkError, Classifier, Unsupported
 from attrimark_registry.vocabulary import require_vocabulary

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from attrimark_registry import Encoded, Example, Model, ModelMetric, Splits, Unsupported
+from attrimark_registry import Example, Model, ModelMetric, Splits, Unsupported
 from jaxtyping import Float
 from pydantic import Field
 
 from .shared.answers import answers
+from .shared.predictions import encodable, predicted_by_length
 
 
 class Accuracy(ModelMetric):
@@ -63,28 +64,3 @@ class Accuracy(ModelMetric):
             if examples[place].label is not None:
                 right[place] = label == examples[place].label
         return right
-
-
-def encodable(model: Model, examples: Sequence[Example]) -> dict[int, Encoded]:
-    """The rows of the texts that the model can take, by the text's place.
-
-    Raises:
-        Unsupported: it can take none of them; the reason is that of the first.
-    """
-    rows: dict[int, Encoded] = {}
-    refusals: list[Unsupported] = []
-    for place, example in enumerate(examples):
-        try:
-            rows[place] = model.encode(example)
-        except Unsupported as refusal:
-            refusals.append(refusal)
-    if refusals and not rows:
-        raise refusals[0]
-    return rows
-
-
-def predicted_by_length(model: Model, rows: Sequence[Encoded]) -> list[int]:
-    """The most probable label of each row, in the rows' order; computed by length, so that little is padding."""
-    order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
-    best = dict(zip(order, model.predict([rows[place] for place in order]), strict=True))
-    return [best[place] for place in range(len(rows))]

@@ -12,7 +12,7 @@ from attrimark_registry import Encoded, Example, Model, ModelMetric, Scores, Uns
 from attrimark_registry.causal import log_probabilities
 from pydantic import Field
 
-from .accuracy import encodable
+from .shared.predictions import encodable
 
 REFUSALS = (  # as listed with the paper of TuCo, appendix E
     "I'm sorry",

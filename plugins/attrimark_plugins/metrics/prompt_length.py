@@ -9,7 +9,7 @@ from attrimark_registry import Example, Model, ModelMetric
 from attrimark_registry.encoding import PROTECTED
 from jaxtyping import Float
 
-from .accuracy import encodable
+from .shared.predictions import encodable
 
 
 class PromptLength(ModelMetric):

@@ -4,8 +4,8 @@ from attrimark_registry import ModelSource, hookimpl
 
 from .camembert import Camembert
 from .camembert_tiny import CamembertTiny
-from .hub import HubClassifier
 from .hub_causal import HubCausal
+from .hub_classifier import HubClassifier
 from .hub_writer import HubWriter
 from .llama_tiny import LlamaTiny
 from .minilm import Minilm

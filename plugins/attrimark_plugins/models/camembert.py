@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from attrimark_registry import AttrimarkError, Classifier, ModelSource, fetch
 
-from .hub import _fingerprint, load_saved
 from .shared.encoder_with_head import EncoderWithHead, Pooling
+from .shared.loading import load_saved
+from .shared.references import fingerprint
 
 WEIGHTS = "hf:almanach/camembert-base@a75967561c78f2aa81cc41045378d3b4ee25af9e"
 _HEAD_SEED = 0  # a strategy draws its own head from its seed; this one makes an untrained model repeatable
@@ -50,4 +51,4 @@ class Camembert(ModelSource):
         return Classifier(network.to(device).eval(), tokenizer, labels)
 
     def fingerprint(self) -> str:
-        return _fingerprint(self, self.reference)
+        return fingerprint(self, self.reference)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -13,9 +12,10 @@ from pydantic import Field, model_validator
 
 from attrimark_plugins.datasets.planted import Planted
 
-from .hub import load_saved, quiet
 from .shared.encoder_with_head import EncoderWithHead
+from .shared.loading import load_saved, quiet
 from .shared.masked_language_modelling import pretrain
+from .shared.one_thread import one_thread
 from .shared.pretrained_here import PretrainedHere
 from .shared.tiny_tokenizers import unigram
 from .tiny import Heads, Layers, Seed, Width
@@ -82,7 +82,7 @@ class CamembertTiny(PretrainedHere):
             type_vocab_size=1,
             initializer_range=_SPREAD,
         )
-        with torch.random.fork_rng(devices=[]), _one_thread():
+        with torch.random.fork_rng(devices=[]), one_thread():
             torch.manual_seed(self.seed)
             network = CamembertForMaskedLM(config)
             pretrain(network, tokenizer, texts, self.epochs, self.learning_rate, self.batch_size)
@@ -95,14 +95,3 @@ class CamembertTiny(PretrainedHere):
 def _corpus(size: int) -> tuple[str, ...]:
     planted = Planted(language="french", train=size, validation=0, test=0, seed=_TEXTS_SEED)
     return tuple(example.text for example in planted.load().train)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums are taken in the same order, however many threads the process has."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

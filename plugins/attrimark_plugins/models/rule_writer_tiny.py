@@ -12,8 +12,8 @@ from pydantic import Field
 
 from attrimark_plugins.datasets.code_compliance import CodeCompliance, restatements
 
-from .hub import load_saved
 from .shared.llama_pretraining import POSITIONS, pretrain_llama
+from .shared.loading import load_saved
 from .shared.pretrained_here import PretrainedHere
 from .shared.tiny_tokenizers import llama3_bpe
 from .tiny import Seed

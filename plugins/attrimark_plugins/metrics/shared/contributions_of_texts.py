@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attrimark_plugins.methods.shared.contributions import contributions
-from attrimark_plugins.metrics.accuracy import encodable
+
+from .predictions import encodable
 
 TOKENS_A_BATCH = 2048
 

@@ -10,7 +10,7 @@ from attrimark_registry import AttrimarkError, Classifier, Unsupported
 from jaxtyping import Float
 from torch import Tensor
 
-from attrimark_plugins.models.hub import saved
+from attrimark_plugins.models.shared.loading import saved
 
 
 @dataclass(frozen=True)

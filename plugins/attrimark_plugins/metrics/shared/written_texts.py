@@ -7,9 +7,8 @@ from weakref import WeakKeyDictionary
 
 from attrimark_registry import Example, Model, Unsupported, Writer, smaller_on_exhaustion
 
-from attrimark_plugins.metrics.accuracy import encodable
-
 from .contributions_of_texts import weights_of
+from .predictions import encodable
 
 ROWS_A_BATCH = 16
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from attrimark_plugins.models.camembert_tiny import _one_thread
-from attrimark_plugins.models.hub import quiet
-
 from .language_modelling import pretrain
+from .loading import quiet
+from .one_thread import one_thread
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -57,7 +56,7 @@ def pretrain_llama(
         eos_token_id=vocabulary[str(tokenizer.eos_token)],
         tie_word_embeddings=tied,
     )
-    with torch.random.fork_rng(devices=[]), _one_thread():
+    with torch.random.fork_rng(devices=[]), one_thread():
         torch.manual_seed(seed)
         network = LlamaForCausalLM(config)
         pretrain(network, tokenizer, texts, epochs, learning_rate, batch_size, after)

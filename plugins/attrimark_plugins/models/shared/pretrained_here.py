@@ -14,7 +14,7 @@ from attrimark_registry import ModelSource
 from attrimark_registry.assets import file_hash, kept, made
 from attrimark_registry.network_kinds import NetworkKind
 
-from attrimark_plugins.models.hub import _fingerprint
+from .references import fingerprint
 
 log = logging.getLogger("attrimark.models")
 
@@ -43,10 +43,10 @@ class PretrainedHere(ModelSource, ABC):
         """The options, the recipe and the libraries' versions."""
         return _hashed([self.digest, self._key()])[:16]
 
-    def former_fingerprint(self) -> str | None:
+    def formerfingerprint(self) -> str | None:
         """The options and the hashes of the weights, where an earlier version made them on this machine."""
         folder = kept(self.name, self._former_key())
-        return None if folder is None else _fingerprint(self, f"path:{folder}")
+        return None if folder is None else fingerprint(self, f"path:{folder}")
 
     def weights(self) -> str:
         return file_hash(self.folder() / WEIGHTS)

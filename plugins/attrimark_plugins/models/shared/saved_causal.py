@@ -9,8 +9,7 @@ import torch
 from attrimark_registry import Model, PromptClassifier
 from attrimark_registry.prompt_classifier import Scored
 
-from attrimark_plugins.models.hub import fine_tuned_from, saved
-
+from .loading import fine_tuned_from, saved
 from .mixed_precision import in_mixed_precision
 
 M = TypeVar("M", bound=Model)
