@@ -59,7 +59,7 @@ def test_a_mean_rank_is_the_mean_of_the_ranks_whatever_the_scores():
     }
     assert list(ranks) == ["lrp", "dig", "random"]
     assert {method: rank.better for method, rank in ranks.items()} == {"lrp": 3, "dig": 3, "random": 0}
-    assert found.boards == ("tiny · full", "tiny · frozen", "tiny · lora")
+    assert found.boards == ("tiny × full", "tiny × frozen", "tiny × lora")
 
 
 def test_where_lower_is_better_the_least_is_first():
@@ -166,11 +166,11 @@ def test_a_variant_without_any_result_is_left_out_and_named():
     records = [each for name, mean in (("lrp", 0.9), ("random", 0.1)) for each in cells(name, flat(mean))]
     broken = [replace(each, specs={**each.specs, "chain": "full"}) for each in ended("lrp", "failed", "killed")]
     (found,) = standings(leaderboards([*records, *broken], METRICS))
-    assert found.boards == ("tiny · frozen",)
-    assert found.notes == ("tiny · full: no method has a score; left out.",)
+    assert found.boards == ("tiny × frozen",)
+    assert found.notes == ("tiny × full: no method has a score; left out.",)
     assert found.ranks["kept"]["lrp"].mean == 1.0
     (found,) = normalised([*bounded("lrp", 0.5, chain="frozen"), *broken], METRICS, lambda record: LABELS)
-    assert (found.variants, found.left_out) == (("tiny · frozen",), ("tiny · full",))
+    assert (found.variants, found.left_out) == (("tiny × frozen",), ("tiny × full",))
 
 
 # Normalised scores
@@ -198,9 +198,9 @@ def test_a_normalised_score_is_where_it_stands_between_the_networks_own_bounds()
         for record in bounded(method, share * best, chain=chain, best=best)
     ]
     (found,) = normalised(records, METRICS, lambda record: LABELS)
-    assert found.variants == ("tiny · full", "tiny · frozen")
-    assert found.scores["kept"]["lrp"]["tiny · full"].mean == pytest.approx(0.8, abs=0.01)
-    assert found.scores["kept"]["lrp"]["tiny · frozen"].mean == pytest.approx(0.8, abs=0.1)
+    assert found.variants == ("tiny × full", "tiny × frozen")
+    assert found.scores["kept"]["lrp"]["tiny × full"].mean == pytest.approx(0.8, abs=0.01)
+    assert found.scores["kept"]["lrp"]["tiny × frozen"].mean == pytest.approx(0.8, abs=0.1)
     assert (found.alike, found.texts) == (12, 12)
 
 
@@ -214,7 +214,7 @@ def test_only_texts_that_all_variants_and_seeds_decide_alike_count():
 
     (found,) = normalised(records, METRICS, explained)
     assert (found.alike, found.texts) == (10, 12)
-    assert found.scores["kept"]["lrp"]["tiny · full"].mean == pytest.approx(np.arange(10).mean() / 12)
+    assert found.scores["kept"]["lrp"]["tiny × full"].mean == pytest.approx(np.arange(10).mean() / 12)
     assert "10 of 12 texts (83 %)" in as_text(found)
 
 

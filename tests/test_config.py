@@ -209,7 +209,7 @@ benchmarks.toml:18:1: suites.quick.matrix[0].operator: must be "mask", "delete",
 benchmarks.toml:19:1: suites.quick.matrix[0].title: unknown key (allowed: datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train, each_token)
 benchmarks.toml:21:22: suites.quick.matrix[1].models[1]: must be a name or a table with a name, not 7
 benchmarks.toml:21:25: suites.quick.matrix[1].models[2]: missing "name"
-benchmarks.toml:21:67: suites.quick.matrix[1].models[3].size: unknown key (allowed: name)
+benchmarks.toml:21:67: suites.quick.matrix[1].models[3].size: unknown key (allowed: name, as)
 benchmarks.toml:22:32: suites.quick.matrix[1].operators[2]: the same as operators[0]: name each once
 benchmarks.toml:23:1: suites.quick.matrix[1].train: must be an integer, not true
 """  # noqa: E501

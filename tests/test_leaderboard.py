@@ -563,7 +563,7 @@ def test_markdown_is_a_table_with_bold_for_better():
     assert "**0.7" in line
     assert "\\*" not in line
     assert "bold: better" in markdown
-    assert markdown.startswith("### films · tiny · frozen\n")
+    assert markdown.startswith("### films × tiny × frozen\n")
 
 
 EVIL = "<script>alert(1)</script>|`x`\x1b[31m\u202e\n[a](http://b)"

@@ -24,6 +24,7 @@ from attrimark.studies.tuco.detection import measured
 from attrimark.studies.two_runs.two_runs import Run, compare_runs
 from attrimark.suite.matrix import Cell
 from attrimark.suite.reading.suites import read_suite
+from attrimark_plugins.metrics.accuracy import Accuracy
 from attrimark_registry import Measure, Record, load_catalog
 
 CATALOG = load_catalog()
@@ -277,7 +278,7 @@ def test_every_reader_gets_the_same_number_of_a_model(name, tmp_path):
     of_prompts = [measured(cell, found.records[cell.id]).get("accuracy", {}) for cell in cells]
     told = {
         "board": board.alone.get("accuracy"),
-        "banner": alone(records, found.metrics).get("accuracy"),
+        "banner": alone(records, found.metrics).get(Accuracy()),
         "over seeds": models.figures["accuracy"].mean,
         "strategies": float(np.mean(known)) if known else None,
         "contribution": float(np.mean([list(each.values()) for each in of_prompts])) if all(of_prompts) else None,

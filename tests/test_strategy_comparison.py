@@ -221,7 +221,7 @@ def test_factors_hold_all_else_equal(ran):
     for factor in (*by_strategy, *by_quantizer, *by_model):
         assert all([each.seed for each in level] == list(range(6)) for level in factor.levels.values())
         assert len({(each.dataset, each.target) for level in factor.levels.values() for each in level}) == 1
-    assert by_strategy[1].held.endswith("width=8, heads=2) · nf4(backend=fake)")
+    assert by_strategy[1].held.endswith("width=8, heads=2) × nf4(backend=fake)")
 
 
 def test_quantizers_before_training_belong_to_the_strategy():

@@ -104,9 +104,9 @@ def test_what_only_one_run_has_is_named_and_not_compared():
     after = run("B", anew(cells("lrp", flat(0.6))), cells("new", flat(0.5)))
     found = compare_runs(before, after)
     assert [each.method for place in found.places for each in place.changes] == ["lrp"]
-    assert found.only_before == ("films · tiny · full (target predicted)", "films · tiny · frozen: old")
-    assert found.only_after == ("films · tiny · frozen: new",)
-    assert "Only in A: films · tiny · frozen: old" in as_text(found)
+    assert found.only_before == ("films × tiny × full (target predicted)", "films × tiny × frozen: old")
+    assert found.only_after == ("films × tiny × frozen: new",)
+    assert "Only in A: films × tiny × frozen: old" in as_text(found)
 
 
 def test_a_metric_that_one_run_has_not_is_named():
@@ -115,7 +115,7 @@ def test_a_metric_that_one_run_has_not_is_named():
         for one, other in zip(cells("lrp", flat(0.5)), cells("lrp", flat(0.4), metric=LOST), strict=True)
     ]
     found = compare_runs(run("A", judged), run("B", anew(cells("lrp", flat(0.6)))))
-    assert found.only_before == ("films · tiny · frozen: metric lost",)
+    assert found.only_before == ("films × tiny × frozen: metric lost",)
     assert [each.metric for each in found.places[0].changes] == ["kept"]
 
 
@@ -167,12 +167,12 @@ def test_one_text_has_no_verdict_and_says_so():
         ([], cells("lrp", flat(0.5)), "A holds no results of this suite: run it first"),
         (accuracy(0.9), cells("lrp", flat(0.5)), "A holds no results"),
         (cells("lrp", flat(0.5)), [], "B holds no results"),
-        (cells("lrp", flat(0.5)), cells("lrp", flat(0.5), chain="full"), "only in A: films · tiny · frozen"),
-        (cells("lrp", flat(0.5)), cells("dig", flat(0.5)), "only in B: films · tiny · frozen: dig"),
+        (cells("lrp", flat(0.5)), cells("lrp", flat(0.5), chain="full"), "only in A: films × tiny × frozen"),
+        (cells("lrp", flat(0.5)), cells("dig", flat(0.5)), "only in B: films × tiny × frozen: dig"),
         (
             cells("lrp", flat(0.5)),
             cells("lrp", flat(0.5), metric=LOST),
-            "only in B: films · tiny · frozen: metric lost",
+            "only in B: films × tiny × frozen: metric lost",
         ),
         (cells("lrp", flat(0.5), seeds=[0]), cells("lrp", flat(0.5), seeds=[1]), "seed 0: only in the first run"),
         (

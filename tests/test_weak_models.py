@@ -13,6 +13,8 @@ from attrimark.studies.leaderboard.normalised import normalised
 from attrimark.studies.leaderboard.standings import standings
 from attrimark.studies.two_runs.two_runs import Run, compare_runs
 from attrimark.studies.two_runs.two_runs_tables import as_json, sections_of
+from attrimark_plugins.metrics.accuracy import Accuracy
+from attrimark_plugins.metrics.parse_rate import ParseRate
 
 from tests.references.drawn_records import ACCURACY, METRICS, TEXTS, accuracy, cells, flat
 from tests.references.written import rendered
@@ -47,29 +49,29 @@ def test_the_banner_is_of_models_under_the_bound_and_never_contradicts_itself(ac
 
 
 def test_accuracy_is_known_whatever_texts_it_was_measured_on():
-    assert accuracy_of({"accuracy(answer=generated)": 0.2, "accuracy": 0.9}) == 0.9
-    assert accuracy_of({"parse-rate": 0.1, "accuracy(split=test)": 0.7}) == 0.7
-    assert accuracy_of({"parse-rate": 0.1}) is None
-    assert alone([*accuracy(0.5), *accuracy(1.0)], METRICS) == {ACCURACY.name: 0.75}
+    assert accuracy_of({Accuracy(answer="generated"): 0.2, Accuracy().called("right"): 0.9}) == 0.9
+    assert accuracy_of({ParseRate(): 0.1, Accuracy(split="test"): 0.7}) == 0.7
+    assert accuracy_of({ParseRate(): 0.1}) is None
+    assert alone([*accuracy(0.5), *accuracy(1.0)], METRICS) == {ACCURACY: 0.75}
 
 
 def test_ranks_name_the_variants_that_are_weak():
     records = [*of("full", 0.6), *of("frozen", 0.9), *of("lora", 0.7, dataset="tweets")]
     films, tweets, both = standings(leaderboards(records, METRICS))
-    assert films.weak == {"tiny · full": pytest.approx(0.6)}
-    assert set(both.weak) == {"films · tiny · full", "tweets · tiny · lora"}
-    assert "tiny · full: WEAK MODEL: its accuracy is 0.6," in unfolded(rendered([across_sheet(films)]))
-    assert "tiny · frozen: WEAK" not in unfolded(rendered([across_sheet(films)]))
+    assert films.weak == {"tiny × full": pytest.approx(0.6)}
+    assert set(both.weak) == {"films × tiny × full", "tweets × tiny × lora"}
+    assert "tiny × full: WEAK MODEL: its accuracy is 0.6," in unfolded(rendered([across_sheet(films)]))
+    assert "tiny × frozen: WEAK" not in unfolded(rendered([across_sheet(films)]))
     assert "WEAK MODEL" in rendered([across_sheet(tweets)], "markdown")
-    assert across_as_json(films)["weak"] == {"tiny · full": pytest.approx(0.6)}
+    assert across_as_json(films)["weak"] == {"tiny × full": pytest.approx(0.6)}
 
 
 @pytest.mark.parametrize("metric", [None, "kept"])
 def test_normalised_scores_name_the_variants_that_are_weak(metric):
     records = [*of("full", 0.6), *of("frozen", 0.9)]
     (found,) = normalised(records, METRICS, lambda record: LABELS, metric=metric)
-    assert found.weak == {"tiny · full": pytest.approx(0.6)}
-    assert "tiny · full: WEAK MODEL" in unfolded(rendered([across_sheet(found)]))
+    assert found.weak == {"tiny × full": pytest.approx(0.6)}
+    assert "tiny × full: WEAK MODEL" in unfolded(rendered([across_sheet(found)]))
 
 
 def test_each_of_two_runs_has_its_own():
@@ -88,6 +90,6 @@ def test_a_run_without_methods_is_still_nothing_to_compare():
 
 
 def test_strategies_are_named_that_make_weak_models():
-    found = Findings("strategy", None, "films · tiny", {}, (), (), (), (), weak={"lora": 0.5})
+    found = Findings("strategy", None, "films × tiny", {}, (), (), (), (), weak={"lora": 0.5})
     assert "lora: WEAK MODEL: its accuracy is 0.5," in unfolded(rendered([strategies_sheet(found)]))
     assert list(banners({"full": 0.9, "frozen": None})) == []

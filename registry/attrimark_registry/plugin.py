@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from .attribution import Attribution, Scores
 from .encoding import Batch
@@ -23,6 +24,10 @@ from .network_kinds import NetworkKind
 from .reading import Answer, Reading
 from .text import Example, Feature, Splits
 
+LONGEST = 60  # characters of a name with its options, where tables and titles show it
+LEAST_OF_A_VALUE = 12
+_REVISION = re.compile(r"(?<=@[0-9a-f]{7})[0-9a-f]{33}\b")
+
 Kind = Literal["dataset", "model", "strategy", "quantizer", "method", "metric"]
 Need = Literal["gradients", "attentions", "pretrained", "labels"]
 
@@ -30,6 +35,9 @@ Keep = Bool[np.ndarray, "subsets features"]
 Values = Float[np.ndarray, " subsets"]
 # Yields the subsets it wants, receives their values, returns scores. It never sees the network.
 Exploration = Generator[Keep, Values, Scores | np.ndarray | float]
+
+
+P = TypeVar("P", bound="Plugin")
 
 
 class Plugin(BaseModel, ABC):
@@ -41,6 +49,7 @@ class Plugin(BaseModel, ABC):
     name: ClassVar[str]
     version: ClassVar[str] = "1"
     later: ClassVar[frozenset[str]] = frozenset()  # options added since: at their default, they change no identity
+    _alias: str | None = PrivateAttr(default=None)
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -54,15 +63,69 @@ class Plugin(BaseModel, ABC):
         """A hash of the identity."""
         return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:16]
 
+    def __eq__(self, other: object) -> bool:
+        # what a suite calls it makes no difference
+        return type(self) is type(other) and isinstance(other, Plugin) and self.identity == other.identity
+
     def __hash__(self) -> int:
         # options may be tables, which have no hash of their own
         return hash((self.kind, self.digest))
 
-    def __str__(self) -> str:
+    @property
+    def alias(self) -> str | None:
+        """What a suite calls it (`as = "my-model"`), if anything."""
+        return self._alias
+
+    def called(self: P, alias: str | None) -> P:
+        """The same plugin under another name; no number depends on it."""
+        copy = self.model_copy()
+        copy._alias = alias
+        return copy
+
+    @property
+    def written(self) -> str:
         """The name, with the options that differ from their defaults: `shapley-sampling(permutations=5)`."""
-        options = self.model_dump(mode="json", exclude_defaults=True)
-        told = ", ".join(f"{name}={value}" for name, value in options.items() if value is not None)
+        told = ", ".join(f"{name}={value}" for name, value in self._options)
         return f"{self.name}({told})" if told else self.name
+
+    @property
+    def brief(self) -> str:
+        """The alias, or the name without options."""
+        return self._alias or self.name
+
+    def goes_by(self, name: str) -> bool:
+        """Whether a suite or an option of the command line means this one by that name."""
+        return name in (self.name, self.written, str(self))
+
+    def __str__(self) -> str:
+        """The alias, or the name with its options, shortened where they are long: what tables and titles show."""
+        written = self.written
+        return self._alias or (written if len(written) <= LONGEST else self._shortened)
+
+    @property
+    def _options(self) -> list[tuple[str, Any]]:
+        options = self.model_dump(mode="json", exclude_defaults=True)
+        return [(name, value) for name, value in options.items() if value is not None]
+
+    @property
+    def _shortened(self) -> str:
+        """As many options as fit, with a mark that keeps it different from others of its kind."""
+        mark = f" #{self.digest[:4]}"
+        parts: list[str] = []
+        for name, value in self._options:
+            room = LONGEST - len(f"{self.name}({', '.join([*parts, name])}=, …{mark})")
+            if room < LEAST_OF_A_VALUE:
+                return f"{self.name}({', '.join([*parts, '…'])}{mark})"
+            parts.append(f"{name}={_shortened(str(value), room)}")
+        return f"{self.name}({', '.join(parts)}{mark})"
+
+
+def _shortened(value: str, most: int) -> str:
+    """Of revisions seven digits; of prompts the beginning, and of paths the end, where they differ from each other."""
+    value = _REVISION.sub("", " ".join(value.split()))
+    if len(value) <= most:
+        return value
+    return value[: most - 1] + "…" if " " in value else "…" + value[1 - most :]
 
 
 class Dataset(Plugin, ABC):

@@ -43,9 +43,11 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
     from tabulate import tabulate
 
     from attrimark.results.network_checks import checks_of, metric_refusals, refusal, tried
+    from attrimark.results.results import shown
     from attrimark.results.store import Store
     from attrimark.run.estimate import Estimate, estimate
     from attrimark.suite.matrix import cells_of
+    from attrimark.suite.names import MODEL_ALONE
     from attrimark.suite.reading.suites import read_suite
 
     catalog = load_catalog()
@@ -54,7 +56,7 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
     records = {}
     if Store.is_at(store):
         with Store.existing(store, chosen) as opened:
-            records = opened.records(cell.id for cell in cells)
+            records = shown(opened.records(cell.id for cell in cells), cells)
     # methods and metrics say what they would ask, and may say texts on the way
     with ExitStack() as stack:
         for redirect in () if chosen.store_text else (redirect_stdout, redirect_stderr):
@@ -80,7 +82,7 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
         rows.append(
             {
                 "variant": str(cell.variant),
-                "method": str(cell.method or "(the model alone)"),
+                "method": str(cell.method or MODEL_ALONE),
                 "replicate": cell.replicate,
                 "status": record.status if record else status,
                 "reason": (record.reason if record else problem or fails) or "",

@@ -7,7 +7,6 @@ readers can tell apart.
 from __future__ import annotations
 
 import re
-import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,8 @@ from attrimark_registry.errors import AttrimarkError
 from jaxtyping import Float
 
 from attrimark.statistics.intervals import Estimate
+
+from .titles import set_panel_title, set_title, verbatim
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,11 +51,11 @@ def boxes(
         for median in drawn["medians"]:
             median.set(color="black")
         axis.axhline(0, color="grey", linewidth=0.6)
-        axis.set_title(f"{name} · {len(scores)} seeds", fontsize=9, loc="left")
+        set_panel_title(axis, f"{name} · {len(scores)} seeds")
         axis.tick_params(labelsize=8)
     axes[-1].set_xticks(range(1, len(words) + 1), [verbatim(word) for word in words], rotation=45, ha="right")
     figure.supylabel(scale, fontsize=9)
-    figure.suptitle(verbatim(title), fontsize=10)
+    set_title(figure, title)
     return figure
 
 
@@ -83,9 +84,9 @@ def bars(values: Mapping[str, Mapping[str, Estimate]], title: str) -> Figure:
             capsize=3,
         )
         axis.set_xticks(range(len(heights)), [verbatim(name) for name in by_chain], rotation=45, ha="right", fontsize=8)
-        axis.set_title(verbatim(metric), fontsize=9)
+        set_panel_title(axis, metric, min(ABREAST, len(values)))
         axis.tick_params(axis="y", labelsize=8)
-    figure.suptitle(verbatim(title), fontsize=10)
+    set_title(figure, title)
     return figure
 
 
@@ -98,11 +99,11 @@ def word_bars(panels: Mapping[str, Float[np.ndarray, " words"]], words: Sequence
     for axis, (name, scores) in zip(axes, panels.items(), strict=True):
         axis.bar(range(len(words)), scores, color=[COLOURS[0] if score >= 0 else COLOURS[1] for score in scores])
         axis.axhline(0, color="grey", linewidth=0.6)
-        axis.set_title(verbatim(name), fontsize=9, loc="left")
+        set_panel_title(axis, name)
         axis.tick_params(labelsize=8)
     axes[-1].set_xticks(range(len(words)), [verbatim(word) for word in words], rotation=45, ha="right")
     figure.supylabel("score", fontsize=9)
-    figure.suptitle(verbatim(title), fontsize=10)
+    set_title(figure, title)
     return figure
 
 
@@ -165,9 +166,3 @@ def _ends(estimate: Estimate) -> tuple[float, float]:
     """How far the interval reaches below and above the mean; nothing where there is none."""
     ends = estimate.mean - estimate.low, estimate.high - estimate.mean
     return (max(0.0, ends[0]), max(0.0, ends[1])) if np.isfinite(ends).all() else (0.0, 0.0)
-
-
-def verbatim(text: str) -> str:
-    """Words as they are: a dollar sign begins no formula, and what no SVG may hold is shown as such."""
-    refused = [each for each in text if each != "\n" and unicodedata.category(each) in ("Cc", "Cn", "Cs")]
-    return text.translate(dict.fromkeys(map(ord, refused), "�")).replace("$", r"\$")

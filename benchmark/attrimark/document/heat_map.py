@@ -8,7 +8,8 @@ import numpy as np
 from attrimark_registry.attribution import Attribution
 from attrimark_registry.errors import AttrimarkError
 
-from .figures import COLOURS, verbatim
+from .figures import COLOURS
+from .titles import verbatim
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from attrimark_registry.attribution import Cost, Record
 from attrimark_registry.errors import AttrimarkError
 
+from attrimark.suite.names import cell_name
+
 from .packed import rows_of
 from .scores import ScoreArray, home_of, is_control, scores, texts_of
 
@@ -32,7 +34,7 @@ class Place:
     setting: tuple[tuple[str, Any], ...]
 
     def __str__(self) -> str:
-        return f"{self.dataset} · {self.model} · {self.chain}"
+        return cell_name(self.dataset, self.model, self.chain)
 
 
 def by_place(records: Iterable[Record]) -> dict[Place, list[Record]]:
@@ -68,7 +70,9 @@ def _of_model(place: Place) -> Place:
 def variant_name(model: str, chain: str, setting: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
     """A variant's name within its dataset, with the settings that are not the same in all."""
     varies = [name for name, value in setting.items() if any(other.get(name) != value for other in others)]
-    return " · ".join((model, chain, *(f"{name} {setting[name]}" for name in varies if setting[name] is not None)))
+    return " · ".join(
+        (cell_name(model, chain), *(f"{name} {setting[name]}" for name in varies if setting[name] is not None))
+    )
 
 
 @dataclass(frozen=True)

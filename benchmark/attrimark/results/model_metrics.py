@@ -10,34 +10,31 @@ from attrimark_registry.plugin import Metric
 
 from .scores import scores_of_network
 
+ACCURACY = "accuracy"  # the metric of that name, whatever its options
 WEAK = 0.85  # explanations of a model that is right less often say little about its task
 
 
-def alone(records: Iterable[Record], metrics: Mapping[str, Metric]) -> dict[str, float]:
-    """What metrics of the model say: the mean over networks of each one's mean over texts, by its display name.
+def alone(records: Iterable[Record], metrics: Mapping[str, Metric]) -> dict[Metric, float]:
+    """What metrics of the model say: the mean over networks of each one's mean over texts.
 
     Args:
         records: of one board; those of methods say nothing here.
         metrics: by digest.
     """
     models = [record for record in records if record.specs["method"] is None]
-    found: dict[str, list[float]] = {}
+    found: dict[Metric, list[float]] = {}
     for digest, metric in metrics.items():
         means = [scores_of_network(record, digest).mean for record in models]
         if known := [mean for mean in means if mean is not None]:
-            found.setdefault(str(metric), []).extend(known)
-    return {name: float(np.mean(means)) for name, means in found.items()}
+            found.setdefault(metric, []).extend(known)
+    return {metric: float(np.mean(means)) for metric, means in found.items()}
 
 
-def accuracy_of(told: Mapping[str, float]) -> float | None:
+def accuracy_of(means: Mapping[Metric, float]) -> float | None:
     """The accuracy among such means: on the texts explained by the likeliest label, else the first of another kind."""
-    kinds = [value for name, value in told.items() if is_accuracy(name)]
-    return told.get("accuracy", kinds[0] if kinds else None)
-
-
-def is_accuracy(name: str) -> bool:
-    """Whether a metric of that display name is accuracy, whatever its options."""
-    return name.partition("(")[0] == "accuracy"
+    kinds = [metric for metric in means if metric.name == ACCURACY]
+    plain = [metric for metric in kinds if metric.written == ACCURACY]
+    return next((means[metric] for metric in (*plain, *kinds)), None)
 
 
 def weak(accuracies: Mapping[str, float | None]) -> dict[str, float]:

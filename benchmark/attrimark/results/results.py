@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from attrimark_registry.attribution import Attribution, Record
@@ -40,8 +40,8 @@ class Results:
 
     @cached_property
     def records(self) -> Mapping[str, Record]:
-        """By cell, those that have an outcome."""
-        return self.store.records(cell.id for cell in self.cells)
+        """By cell, those that have an outcome; their parts are called as the suite calls them."""
+        return shown(self.store.records(cell.id for cell in self.cells), self.cells)
 
     def ok(self, cell: Cell) -> Record | None:
         """Its record, where it has one that is ok."""
@@ -68,3 +68,9 @@ class Results:
 def metrics_of(cells: Sequence[Cell]) -> dict[str, Metric]:
     """The metrics that judge these cells by digest, in their order."""
     return {digest: metric for cell in cells for digest, metric in cell.judgements.items()}
+
+
+def shown(records: Mapping[str, Record], cells: Iterable[Cell]) -> dict[str, Record]:
+    """Records by cell, their parts called as a suite calls them."""
+    names = {cell.id: cell.names for cell in cells if cell.id in records}
+    return {cell: replace(record, specs={**record.specs, **names[cell]}) for cell, record in records.items()}

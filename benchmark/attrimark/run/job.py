@@ -100,8 +100,10 @@ def _task_of(data: Spec, variant: Variant, catalog: Catalog) -> Task:
 
 
 def _spec(plugin: Plugin) -> Spec:
-    return {"kind": plugin.kind, "name": plugin.name, "options": plugin.model_dump(mode="json")}
+    options = plugin.model_dump(mode="json")
+    return {"kind": plugin.kind, "name": plugin.name, "options": options, "as": plugin.alias}
 
 
 def _plugin(spec: Spec, catalog: Catalog) -> Any:
-    return catalog.find(spec["kind"], spec["name"]).model_validate_json(json.dumps(spec["options"]))
+    plugin = catalog.find(spec["kind"], spec["name"]).model_validate_json(json.dumps(spec["options"]))
+    return plugin.called(spec["as"])

@@ -13,6 +13,8 @@ from rich import progress as rich_progress
 from rich.console import Console
 from rich.table import Column
 
+from attrimark.suite.names import MODEL_ALONE, cell_name
+
 SECONDS_BETWEEN_LINES = 0.3
 REMEMBERED = 3600.0  # seconds: cells take minutes, and rich would judge the speed by the last thirty seconds
 
@@ -151,15 +153,16 @@ def _closing(suite: str, summary: dict[str, Any], seconds: float) -> str:
 
 
 def _outcome(record: Record) -> str:
-    method = record.specs.get("method") or "the model alone"
     reason = f" ({record.reason})" if record.reason else ""
-    return f"{_variant(record)} × {method}: {record.status}{reason}"
+    method = record.specs.get("method") or MODEL_ALONE
+    name = cell_name(_variant(record), method=method, replicate=record.specs.get("replicate", 0))
+    return f"{name}: {record.status}{reason}"
 
 
 def _variant(record: Record) -> str:
     """The variant's name, as `work_advanced` has it."""
-    told = {"dataset": "", "model": "", "chain": "", "seed": "", **record.specs}
-    return f"{told['dataset']} × {told['model']} × {told['chain']} × seed {told['seed']}"
+    dataset, model, chain, seed = (record.specs.get(name, "") for name in ("dataset", "model", "chain", "seed"))
+    return cell_name(dataset, model, chain, seed=seed)
 
 
 def _duration(seconds: float) -> str:

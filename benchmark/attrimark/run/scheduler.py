@@ -103,7 +103,7 @@ def pending(cells: Sequence[Cell], store: Store) -> list[Job]:
     for variant, group in by_variant(cells).items():
         tasks = tuple(task for cell in group if (task := _task(cell, records.get(cell.id), store)))
         if tasks:
-            known = weights.get(str(variant.model))
+            known = weights.get(variant.model.written)
             jobs.append(Job(variant, tuple(dict.fromkeys(seeds[variant.origin])), tasks, known))
     return jobs
 
@@ -175,7 +175,12 @@ def _heed(
         assignment.running = None
         task = assignment.left.pop(record.cell)
         _save(record, task, message["spooled"], store)
-        observers.hook.cell_finished(record=record)
+        _announce(record, task.cell, observers)
+
+
+def _announce(record: Record, cell: Cell, observers: pluggy.PluginManager) -> None:
+    """A finished cell, whose parts are called as the suite calls them."""
+    observers.hook.cell_finished(record=replace(record, specs={**record.specs, **cell.names}))
 
 
 def _save(record: Record, task: Task, spooled: str | None, store: Store) -> None:
@@ -212,9 +217,10 @@ def _bury(
         crashes[suspect] += 1
         if crashes[suspect] > CRASHES:
             told = f"its worker {reason}, {CRASHES + 1} times"
-            record = unfinished(assignment.left.pop(suspect).cell, Attempt("failed", told, "crashed"))
+            cell = assignment.left.pop(suspect).cell
+            record = unfinished(cell, Attempt("failed", told, "crashed"))
             store.save(record)
-            observers.hook.cell_finished(record=record)
+            _announce(record, cell, observers)
     if assignment.left:
         waiting.appendleft(replace(assignment.job, tasks=tuple(assignment.left.values())))
 

@@ -31,6 +31,7 @@ from attrimark_registry.text import Example, Granularity, Splits
 
 from attrimark.suite.choices import Choices
 
+from .names import MODEL_ALONE, cell_name
 from .numerics import Asked, numerics
 from .suite import Matrix, Pooling, Suite
 
@@ -54,8 +55,13 @@ class Variant:
     def chain_name(self) -> str:
         return " → ".join(map(str, self.chain)) or "none"
 
+    @property
+    def place(self) -> str:
+        """What it shares with its other seeds, in words."""
+        return cell_name(self.dataset, self.model, self.chain_name)
+
     def __str__(self) -> str:
-        return f"{self.dataset} × {self.model} × {self.chain_name} × seed {self.seed}"
+        return cell_name(self.place, seed=self.seed)
 
     @cached_property
     def examples(self) -> tuple[Example, ...]:
@@ -132,6 +138,9 @@ class Cell:
     problem: str | None = None
     each_token: bool = False
     choices: Choices | None = None
+
+    def __str__(self) -> str:
+        return cell_name(self.variant, method=self.method or MODEL_ALONE, replicate=self.replicate)
 
     @cached_property
     def id(self) -> str:
@@ -215,14 +224,24 @@ class Cell:
         return (*self.judgements, *filter(None, [self.outputs]))
 
     @property
-    def specs(self) -> Mapping[str, Any]:
-        """Names for people and tables."""
+    def names(self) -> Mapping[str, str | None]:
+        """What tables call its parts, which a suite may choose."""
         return {
             "dataset": str(self.variant.dataset),
             "model": str(self.variant.model),
             "chain": self.variant.chain_name,
-            "seed": self.variant.seed,
             "method": self.method and str(self.method),
+        }
+
+    @property
+    def specs(self) -> Mapping[str, Any]:
+        """Its parts in words, as a record keeps them: whatever a suite calls them."""
+        return {
+            "dataset": self.variant.dataset.written,
+            "model": self.variant.model.written,
+            "chain": written(self.variant.chain),
+            "seed": self.variant.seed,
+            "method": self.method and self.method.written,
             "operator": self.operator,
             "replicate": self.replicate,
             "target": self.variant.target,
@@ -273,7 +292,12 @@ def variants_of(matrix: Matrix) -> Iterator[Variant]:
 
 def named(chain: Chain) -> str:
     """A chain by the names of its steps, without their options: `full → nf4`."""
-    return " → ".join(step.name for step in chain) or "none"
+    return " → ".join(step.brief for step in chain) or "none"
+
+
+def written(chain: Chain) -> str:
+    """A chain with the options of its steps, whatever a suite calls them."""
+    return " → ".join(step.written for step in chain) or "none"
 
 
 def by_variant(cells: Iterable[Cell]) -> dict[Variant, list[Cell]]:

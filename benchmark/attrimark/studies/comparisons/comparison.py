@@ -13,7 +13,7 @@ import numpy as np
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.shares import shares
 
-from attrimark.results.model_metrics import accuracy_of, is_accuracy, weak
+from attrimark.results.model_metrics import accuracy_of, weak
 from attrimark.results.nothing import Nothing
 from attrimark.results.results import Results
 from attrimark.statistics.analysis_of_covariance import AdjustedTest, compare_adjusted
@@ -183,7 +183,7 @@ def _findings(
 def _accuracy(group: Sequence[Network]) -> float | None:
     """The mean over networks, where it was measured."""
     told = [
-        {name: float(np.nanmean(list(values.values()))) for name, values in each.alone.items() if is_accuracy(name)}
+        {each.metrics[name]: float(np.nanmean(list(values.values()))) for name, values in each.alone.items()}
         for each in group
     ]
     known = [each for each in map(accuracy_of, told) if each is not None]
@@ -223,13 +223,13 @@ def _note(refused: Refused) -> str:
 def _explains(cell: Cell, method: str | None) -> bool:
     if cell.method is None or of_components(cell.method):
         return False
-    return method in (None, cell.method.name, str(cell.method))
+    return method is None or cell.method.goes_by(method)
 
 
 def _named(names: Sequence[str], cells: Sequence[Cell]) -> list[str]:
     """Display names of the metrics that are meant, in the order in which they are asked for."""
     metrics = dict.fromkeys(metric for cell in cells for metric in cell.judgements.values())
-    return list(dict.fromkeys(str(each) for name in names for each in metrics if name in (each.name, str(each))))
+    return list(dict.fromkeys(str(each) for name in names for each in metrics if each.goes_by(name)))
 
 
 # Metrics
@@ -323,7 +323,7 @@ def _trend(against: str, levels: Levels, means: Means) -> Trend | str:
 
 
 def _size(network: Network, against: str) -> float | None:
-    values = next((each for name, each in network.alone.items() if against in (name, name.partition("(")[0])), None)
+    values = next((each for name, each in network.alone.items() if network.metrics[name].goes_by(against)), None)
     return float(np.mean(list(values.values()))) if values else None
 
 
@@ -359,7 +359,9 @@ def _judged(
     claim: Claim, levels: Levels, columns: Sequence[Compared | Refused], apart: Sequence[Apart]
 ) -> Iterator[Judged]:
     """The claim by each metric and method that it speaks of; where there is none, why it cannot be told."""
-    made = list(_by_distance(claim, apart) if claim.metric is None else _by_metric(claim, columns))
+    made = list(
+        _by_distance(claim, apart) if claim.metric is None else _by_metric(claim, claim.metric, columns, levels)
+    )
     if made:
         yield from made
         return
@@ -368,12 +370,12 @@ def _judged(
     yield _untold(claim, claim.metric or "distance", None, nothing)
 
 
-def _by_metric(claim: Claim, columns: Sequence[Compared | Refused]) -> Iterator[Judged]:
-    shown = {each.metric for each in columns}
+def _by_metric(claim: Claim, metric: str, columns: Sequence[Compared | Refused], levels: Levels) -> Iterator[Judged]:
+    known = {name: each for group in levels.values() for network in group for name, each in network.metrics.items()}
+    # without options it is all of that name, unless tables show one just so
+    shown = {metric} & {each.metric for each in columns}
     for each in columns:
-        # without options it is all of that name, unless tables show one just so
-        name = each.metric if claim.metric in shown else each.metric.partition("(")[0]
-        if claim.metric != name:
+        if each.metric not in (shown or {name for name, one in known.items() if one.goes_by(metric)}):
             continue
         if isinstance(each, Refused):
             yield _untold(claim, each.metric, each.method, each.reason)

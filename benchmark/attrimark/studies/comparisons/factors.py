@@ -9,6 +9,7 @@ from typing import Any
 from attrimark_registry.plugin import ModelSource, Strategy
 
 from attrimark.suite.matrix import Chain, Variant, named
+from attrimark.suite.names import cell_name
 
 from .factor_comparison import Over
 
@@ -42,7 +43,7 @@ def factors(variants: Iterable[Variant], over: Over) -> list[Factor]:
         }[over]
         key = (*held, variant.granularity, variant.target, variant.explain, variant.train)
         groups.setdefault(key, {}).setdefault(level, []).append(variant)
-        titles[key] = " · ".join(map(str, held))
+        titles[key] = cell_name(*held)
     return [
         Factor(over, titles[key], {name: tuple(levels[level]) for level, name in _names(list(levels)).items()})
         for key, levels in groups.items()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attrimark.document.figures import ABREAST, COLOURS, verbatim
+from attrimark.document.figures import ABREAST, COLOURS
+from attrimark.document.titles import fitted, set_panel_title, set_title, verbatim
+from attrimark.suite.names import MODEL_ALONE
 
 from .comparison import Apart, Compared, Findings
 from .scale_trend import Trend
@@ -35,7 +36,7 @@ def heat_map(apart: Apart, title: str) -> Figure:
         axis.text(column, row, written, ha="center", va="center", fontsize=9, color="white" if dark else "black")
     axis.set_xticks(range(len(levels)), [verbatim(name) for name in levels], rotation=45, ha="right", fontsize=8)
     axis.set_yticks(range(len(levels)), [verbatim(name) for name in levels], fontsize=8)
-    figure.suptitle(verbatim(f"{folded(title)}\n{apart.method}: Jensen–Shannon distance"), fontsize=9)
+    set_title(figure, f"{title}\n{apart.method}: Jensen–Shannon distance", 9)
     return figure
 
 
@@ -58,18 +59,13 @@ def trends(found: Sequence[Findings], method: str | None, against: str) -> Figur
                 colour = COLOURS[place % len(COLOURS)]
                 drawn[one.held] = axis.errorbar(x, y, yerr=ends, marker="o", markersize=3, capsize=3, color=colour)
         axis.set_xscale("log", base=2)
-        axis.set_title(verbatim(metric), fontsize=9)
+        set_panel_title(axis, metric, min(ABREAST, len(metrics)))
         axis.set_xlabel(against, fontsize=8)
         axis.tick_params(labelsize=8)
-    told = [verbatim(folded(held, min(ABREAST, len(metrics)))) for held in drawn]
+    told = [fitted(held, float(figure.get_figwidth()) - 1, 7) for held in drawn]
     figure.legend(list(drawn.values()), told, loc="outside lower center", fontsize=7)
-    figure.suptitle(verbatim(method or "the model alone"), fontsize=10)
+    set_title(figure, method or MODEL_ALONE)
     return figure
-
-
-def folded(text: str, panels: int = 1) -> str:
-    """In lines no longer than so many panels are wide."""
-    return textwrap.fill(text, PANEL_CHARACTERS * panels)
 
 
 def _points(column: Compared, trend: Trend) -> tuple[list[float], list[float], np.ndarray]:

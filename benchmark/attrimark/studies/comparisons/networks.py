@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from attrimark_registry.attribution import Attribution, Record
-from attrimark_registry.plugin import Method
+from attrimark_registry.plugin import Method, Metric
 from attrimark_registry.text import Feature
 from jaxtyping import Float
 
 from attrimark.results.results import Results
 from attrimark.results.scores import scores
 from attrimark.suite.matrix import Cell, Variant, by_variant, of_components
+from attrimark.suite.names import MODEL_ALONE
 
 ByText = Mapping[str, float]  # by the text's id, "" for all; NaN where the metric does not apply
 
@@ -42,6 +43,7 @@ class Network:
     Attributes:
         alone: values of metrics of the model alone, by the metric's display name.
         judged: values of metrics of explanations, by the method and the metric, the scores of each text.
+        metrics: all of these, by display name.
         explanations: by method, then by the text's id.
         notes: why a method's explanations are missing.
     """
@@ -49,6 +51,7 @@ class Network:
     variant: Variant
     alone: Mapping[str, ByText]
     judged: Mapping[tuple[str, str], ByText]
+    metrics: Mapping[str, Metric]
     explanations: Mapping[str, Mapping[str, Explanation]]
     notes: tuple[str, ...] = ()
 
@@ -81,12 +84,12 @@ def _network(variant: Variant, cells: Sequence[Cell], results: Results) -> Netwo
         found = [records[cell.id] for cell in group if cell.id in records and records[cell.id].status == "ok"]
         if len(found) < len(group):
             ended = next((records[cell.id] for cell in group if _went_wrong(records.get(cell.id))), None)
-            notes[f"{label or 'the model alone'}: {ended.reason if ended else 'no result yet'}"] = None
+            notes[f"{label or MODEL_ALONE}: {ended.reason if ended else 'no result yet'}"] = None
             continue
         for digest, metric in group[0].judgements.items():
             array = scores({(variant.seed, place): record for place, record in enumerate(found)}, digest)
             if array.invalid.any():
-                notes[f"{label or 'the model alone'}, {metric}: {array.refusal}"] = None
+                notes[f"{label or MODEL_ALONE}, {metric}: {array.refusal}"] = None
             elif array.texts and group[0].method is None:
                 alone[str(metric)] = array.by_id
             elif array.texts:
@@ -95,7 +98,8 @@ def _network(variant: Variant, cells: Sequence[Cell], results: Results) -> Netwo
             methods[label] = group[0].method
             bundles = [results.attributions(record) for record in found if record.bundle]
             explanations[label] = _explanations(bundles)
-    return Network(variant, alone, judged, _with_values(explanations, methods), tuple(notes))
+    metrics = {str(metric): metric for cell in cells for metric in cell.judgements.values()}
+    return Network(variant, alone, judged, metrics, _with_values(explanations, methods), tuple(notes))
 
 
 def _went_wrong(record: Record | None) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from attrimark.document.figures import ABREAST, bars
+from attrimark.document.figures import bars
 from attrimark.document.section import Drawing, Section
 from attrimark.results.model_metrics import banners
+from attrimark.suite.names import MODEL_ALONE
 
 from .comparison import Findings
-from .figures import folded, heat_map, trends
+from .figures import heat_map, trends
 from .tables import PLURAL, came_true, tables
 
 
@@ -42,7 +43,7 @@ def _trends(found: Sequence[Findings]) -> Iterator[Drawing]:
         mine = [each for each in ordered if each.against == against]
         for method in dict.fromkeys(column.method for each in mine for column in each.compared):
             name = f"{method or 'model'} against {against}"
-            caption = f"{method or 'the model alone'}: every metric against {against}."
+            caption = f"{method or MODEL_ALONE}: every metric against {against}."
             yield Drawing(name, caption, partial(trends, mine, method, against))
 
 
@@ -51,10 +52,11 @@ def _drawings(found: Findings, place: int) -> Iterator[Drawing]:
         return
     for method in dict.fromkeys(each.method for each in found.compared):
         mine = {each.metric: each.means for each in found.compared if each.method == method}
-        whose = method or "the model alone"
+        whose = method or MODEL_ALONE
         caption = f"{whose}: every metric by {found.over}, with its interval."
-        title = folded(f"{found.held}: {whose}", min(ABREAST, len(mine)))
-        yield Drawing(f"{place} {found.over} {method or 'model'} metrics", caption, partial(bars, mine, title))
+        yield Drawing(
+            f"{place} {found.over} {method or 'model'} metrics", caption, partial(bars, mine, f"{found.held}: {whose}")
+        )
     for apart in found.apart:
         caption = f"{apart.method}: Jensen–Shannon distances between distributions over words."
         name = f"{place} {found.over} {apart.method} distances"

@@ -13,6 +13,7 @@ from attrimark.statistics.analysis_of_covariance import APART, AdjustedContrast,
 from attrimark.statistics.intervals import FEWEST_SEEDS
 from attrimark.statistics.item_tests import THESE_ONLY
 from attrimark.statistics.network_permutation import NetworkTest
+from attrimark.suite.names import MODEL_ALONE
 
 from .claim import ERROR
 from .comparison import Apart, Compared, Findings, Judged
@@ -44,7 +45,7 @@ def tables(found: Findings) -> Iterator[Grid]:
     """
     for method in dict.fromkeys(each.method for each in found.compared):
         mine = [each for each in found.compared if each.method == method]
-        name = method or "the model alone"
+        name = method or MODEL_ALONE
         yield _means(found.over, name, mine)
         if found.against:
             yield _trends(name, found.against, mine)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attrimark.results.entries import RowStatus, Spend
-from attrimark.results.model_metrics import accuracy_of, banner
+from attrimark.results.model_metrics import banner
 from attrimark.statistics.intervals import Estimate
 from attrimark.statistics.verdict import Verdict
 
@@ -139,6 +139,7 @@ class Leaderboard:
         texts: how many texts all of the methods explained.
         left_out: the other texts, with the reason.
         alone: what metrics of the model alone say, averaged over seeds, by the metric's display name.
+        accuracy: of the model, where it was measured.
         notes: what else a reader must know, such as seeds without any result.
     """
 
@@ -153,17 +154,13 @@ class Leaderboard:
     texts: int
     left_out: Mapping[str, str]
     alone: Mapping[str, float] = field(default_factory=dict)
+    accuracy: float | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def weak(self) -> bool:
         """Whether the model is known to be wrong too often for its explanations to say much."""
         return banner(self.accuracy) is not None
-
-    @property
-    def accuracy(self) -> float | None:
-        """The model's own, where it was measured."""
-        return accuracy_of(self.alone)
 
     @property
     def tells(self) -> bool:

@@ -10,12 +10,13 @@ from attrimark.document.grid import BETTER
 from attrimark.results.model_metrics import banner as weak_model
 from attrimark.results.scores import CONTROL
 from attrimark.statistics.intervals import CROSSED, FEWEST_SEEDS, NO_INTERVAL, NO_SPREAD
+from attrimark.suite.names import cell_name
 
 from .board import NOTHING_LEFT, ORACLE, Column, Leaderboard
 
 
 def title(board: Leaderboard) -> str:
-    return printable(f"{board.dataset} · {board.model} · {board.chain}")
+    return printable(cell_name(board.dataset, board.model, board.chain))
 
 
 def caption(board: Leaderboard) -> Iterator[str]:

@@ -15,7 +15,7 @@ def check_column(metric: str, suite: Suite) -> None:
         AttrimarkError: none does; it names those that do, or where this one is shown.
     """
     metrics = metrics_of(suite)
-    meant = [each for each in metrics if metric in (each.name, str(each))]
+    meant = [each for each in metrics if each.goes_by(metric)]
     if any(has_column(each) for each in meant):
         return
     if not meant:

@@ -18,7 +18,7 @@ from attrimark_registry.plugin import Metric
 
 from attrimark.document.characters import as_shown
 from attrimark.results.entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts
-from attrimark.results.model_metrics import alone
+from attrimark.results.model_metrics import accuracy_of, alone
 from attrimark.results.nothing import Nothing
 
 from .board import Column, Leaderboard, Row, Scale, Score
@@ -67,6 +67,7 @@ def _board(place: Place, records: Sequence[Record], metrics: Mapping[str, Metric
         )
         for entry in entries
     ]
+    of_model = alone(models, metrics)
     board = Leaderboard(
         dataset=place.dataset,
         model=place.model,
@@ -78,7 +79,8 @@ def _board(place: Place, records: Sequence[Record], metrics: Mapping[str, Metric
         seeds=seeds,
         texts=len(texts),
         left_out=left_out,
-        alone=alone(models, metrics),
+        alone={str(metric): mean for metric, mean in of_model.items()},
+        accuracy=accuracy_of(of_model),
         notes=(*notes, *_refused(models, metrics), *_warnings(explaining)),
     )
     return best_first(board)

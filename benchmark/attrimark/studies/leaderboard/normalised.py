@@ -77,7 +77,7 @@ def normalised(
             accuracies[place] = accuracy_of(alone(group, metrics))
     if not datasets:
         raise Nothing("nothing to show: run the suite first")
-    shown = {digest: each for digest, each in metrics.items() if metric in (None, each.name, str(each))}
+    shown = {digest: each for digest, each in metrics.items() if metric is None or each.goes_by(metric)}
     found = [_of(dataset, variants, shown, explained, level, accuracies) for dataset, variants in datasets.items()]
     if not any(each.scores for each in found):
         reasons = dict.fromkeys(reason for each in found for reason in each.refused.values())

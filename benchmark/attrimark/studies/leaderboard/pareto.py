@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from attrimark.document.characters import as_shown, better
 from attrimark.document.figures import COLOURS
+from attrimark.document.titles import set_title, verbatim
 from attrimark.statistics.intervals import Estimate
+from attrimark.suite.names import cell_name
 
 from .board import Column, Leaderboard
 
@@ -63,7 +65,7 @@ def pareto(board: Leaderboard, column: Column) -> Figure:
         bar = [[away.mean - away.low], [away.high - away.mean]] if away.low <= away.mean <= away.high else None
         axis.errorbar(spent[method], away.mean, yerr=bar, fmt="none", color=colour, capsize=2, elinewidth=0.8)
         (point,) = axis.plot(spent[method], away.mean, marker=f"${number}$", linestyle="", color=colour)
-        point.set(label=_plain(method), markersize=8, markeredgewidth=0.4)
+        point.set(label=verbatim(method), markersize=8, markeredgewidth=0.4)
     paid = [spent[each] for each in scores if spent[each] > 0]
     if paid:  # a method without cost stands at 0, left of all powers of ten
         axis.set_xscale("symlog", linthresh=min(paid) / 2)
@@ -72,10 +74,10 @@ def pareto(board: Leaderboard, column: Column) -> Figure:
     heights = [scores[each].mean for each in best]
     axis.step(edges, [*heights, *heights[-1:]], where="post", color=COLOURS[0], linewidth=0.8, linestyle="--", zorder=0)
     axis.set_xlabel(f"{unit_of_cost(board)} of one explanation, computed alone", fontsize=9)
-    axis.set_ylabel(_plain(f"{column.title} ({better(column.higher_is_better)} is better)"), fontsize=9)
+    axis.set_ylabel(verbatim(f"{column.title} ({better(column.higher_is_better)} is better)"), fontsize=9)
     axis.tick_params(labelsize=8)
     figure.legend(loc="outside right center", fontsize=7, frameon=False, title="dashed: the front", title_fontsize=7)
-    figure.suptitle(_plain(f"{board.dataset} · {board.model} · {board.chain}"), fontsize=9)
+    set_title(figure, cell_name(board.dataset, board.model, board.chain), 9)
     return figure
 
 
@@ -86,8 +88,3 @@ def _scores(board: Leaderboard, column: Column) -> Mapping[str, Estimate]:
         for row in board.rows
         if row.spend and column.digest in row.scores and (away := row.scores[column.digest].away)
     }
-
-
-def _plain(text: str) -> str:
-    """On one line, without control characters; a dollar sign begins no formula."""
-    return "".join(each if each.isprintable() else "�" for each in text).replace("$", r"\$")

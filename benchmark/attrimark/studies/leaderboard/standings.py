@@ -18,6 +18,7 @@ from attrimark.results.entries import variant_name
 from attrimark.results.model_metrics import weak
 from attrimark.statistics.bootstrap import bca, resamples
 from attrimark.statistics.ties import resolved
+from attrimark.suite.names import cell_name
 
 from .board import Column, Leaderboard
 
@@ -130,7 +131,7 @@ def _over_datasets(each: Sequence[Standings], level: float) -> Standings:
             boards = sum(len(standing.boards) for standing in each)
             ranks[title] = _averaged(np.array(ranked), methods, better, boards, level)
     names = tuple(standing.title for standing in each)
-    of_all = {f"{standing.title} · {name}": value for standing in each for name, value in standing.weak.items()}
+    of_all = {cell_name(standing.title, name): value for standing in each for name, value in standing.weak.items()}
     return Standings("all datasets", "datasets", names, ranks, level, tuple(notes), of_all)
 
 

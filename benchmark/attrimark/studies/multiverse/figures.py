@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attrimark.document.figures import COLOURS, verbatim
+from attrimark.document.figures import COLOURS
+from attrimark.document.titles import set_title, verbatim
 from attrimark.statistics.verdict import Verdict
 
 from .specification_curve import FACTORS, Curve
@@ -70,7 +71,7 @@ def drawn(curve: Curve, where: str) -> Figure:
     below.set_xlabel(f"{len(findings)} analyses", fontsize=9)
     below.set_xticks([])
     above.tick_params(labelsize=8)
-    figure.suptitle(verbatim(f"{curve.a} minus {curve.b}\n{where}"), fontsize=9)
+    set_title(figure, f"{curve.a} minus {curve.b}\n{where}", 9)
     return figure
 
 

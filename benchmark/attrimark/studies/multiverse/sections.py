@@ -8,6 +8,7 @@ from functools import partial
 
 from attrimark.document.grid import Grid
 from attrimark.document.section import Drawing, Section
+from attrimark.suite.names import cell_name
 
 from .figures import drawn
 from .multiverse import Multiverse
@@ -45,4 +46,4 @@ def _drawings(multiverse: Multiverse, place: int) -> Iterator[Drawing]:
     for curve in multiverse.curves:
         about = f"{curve.metric}, {curve.a} minus {curve.b}: every analysis, and the choices it made."
         name = f"{place} {curve.metric} {curve.a} against {curve.b}"
-        yield Drawing(name, about, partial(drawn, curve, f"{multiverse.dataset} · {multiverse.model}"))
+        yield Drawing(name, about, partial(drawn, curve, cell_name(multiverse.dataset, multiverse.model)))

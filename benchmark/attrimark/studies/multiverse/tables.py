@@ -11,6 +11,7 @@ from attrimark.document.plain import plain
 from attrimark.results.model_metrics import banner
 from attrimark.statistics.intervals import CROSSED
 from attrimark.statistics.verdict import Verdict
+from attrimark.suite.names import cell_name
 
 from .multiverse import Multiverse
 from .specification_curve import FACTORS, Curve, Finding
@@ -81,7 +82,7 @@ def _most_varied(curve: Curve, verdict: Verdict) -> str | None:
 
 def caption(multiverse: Multiverse) -> Iterator[str]:
     """What it is of, and which choices were crossed."""
-    yield f"{multiverse.dataset} · {multiverse.model} · {multiverse.chain}"
+    yield cell_name(multiverse.dataset, multiverse.model, multiverse.chain)
     crossed = " × ".join(
         f"{factor} ({', '.join(map(_level, levels))})" for factor, levels in multiverse.levels.of.items()
     )

@@ -14,6 +14,7 @@ from attrimark.document.section import Listing, Section
 from attrimark.results.network_checks import called, checks_of, largest_difference
 from attrimark.results.results import Results
 from attrimark.suite.matrix import Variant
+from attrimark.suite.names import MODEL_ALONE, cell_name
 from attrimark.suite.reading.suite_text import suite_text
 
 from .reproduce import NAME, Part, parts
@@ -118,14 +119,10 @@ def _cells(results: Results, made: list[Part]) -> Grid:
             replicate = f" replicate {cell.replicate}" if cell.replicate else ""
             groups.setdefault(outcome, []).append(f"seed {cell.variant.seed}{replicate}: {cell.id[:SHORT]}")
         for (status, reason), ids in groups.items():
-            told = [_where(part.variant), str(part.method or "(the model alone)"), status, reason, ", ".join(ids)]
+            told = [part.variant.place, str(part.method or MODEL_ALONE), status, reason, ", ".join(ids)]
             rows.append([printable(each) for each in told])
     return Grid("", ["variant", "method", "status", "reason", "cells"], rows)
 
 
 def _name(part: Part) -> str:
-    return printable(f"{_where(part.variant)} · {part.method}")
-
-
-def _where(variant: Variant) -> str:
-    return f"{variant.dataset} · {variant.model} · {variant.chain_name}"
+    return printable(cell_name(part.variant.place, method=part.method or MODEL_ALONE))

@@ -84,6 +84,7 @@ def _plugin(plugin: Plugin) -> str | dict[str, Any]:
     """The name, or a table of the name and the options that differ from their defaults."""
     options = plugin.model_dump(mode="json", exclude_defaults=True)
     told = {name: value for name, value in options.items() if value is not None}
+    told |= {"as": plugin.alias} if plugin.alias else {}
     return {"name": plugin.name, **told} if told else plugin.name
 
 

@@ -12,10 +12,12 @@ from attrimark_registry.attribution import Record
 from attrimark.document.characters import better
 from attrimark.document.figures import COLOURS
 from attrimark.document.section import Drawing, Section
+from attrimark.document.titles import set_panel_title, set_title, verbatim
 from attrimark.results.packed import rows_of
 from attrimark.results.results import Results
 from attrimark.results.scores import operators_of, scores
 from attrimark.suite.matrix import Cell, by_variant, named
+from attrimark.suite.names import cell_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,8 +58,8 @@ def section(found: Sequence[Curves]) -> Section:
 
 def _drawing(curves: Curves, place: int) -> Drawing:
     about = (
-        f"{curves.dataset} · {curves.model} · {curves.chain}: {curves.metric} against the rationale's share of the "
-        f"text, by removal operator; {better(curves.higher_is_better)} is better."
+        f"{cell_name(curves.dataset, curves.model, curves.chain)}: {curves.metric} against the rationale's share of "
+        f"the text, by removal operator; {better(curves.higher_is_better)} is better."
     )
     name = f"{place}-{curves.dataset}-{curves.chain}-{curves.metric}"
     return Drawing(name, about, partial(drawn, curves))
@@ -72,13 +74,15 @@ def drawn(curves: Curves) -> Figure:
     for axis, (operator, by_method) in zip(axes, curves.points.items(), strict=True):
         for number, (method, points) in enumerate(by_method.items()):
             colour, marker = COLOURS[number % len(COLOURS)], "os^vDPX*"[number % 8]
-            axis.plot(list(points), list(points.values()), marker=marker, markersize=4, color=colour, label=method)
-        axis.set_title(operator, fontsize=9, loc="left")
+            axis.plot(
+                list(points), list(points.values()), marker=marker, markersize=4, color=colour, label=verbatim(method)
+            )
+        set_panel_title(axis, operator, len(curves.points))
         axis.set_xlabel("the rationale's share of the text", fontsize=9)
         axis.tick_params(labelsize=8)
     axes[0].set_ylabel(f"{curves.metric} ({better(curves.higher_is_better)} is better)", fontsize=8)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
-    figure.suptitle(f"{curves.dataset} · {curves.model} · {curves.chain}", fontsize=9)
+    set_title(figure, cell_name(curves.dataset, curves.model, curves.chain), 9)
     return figure
 
 

@@ -71,10 +71,10 @@ def needed(
         known: values of this suite, by where they are from; the first that has a metric counts.
     """
     comparisons = {
-        (group_of(names[cell.id]), str(metric))
+        (group_of(names[cell.id]), metric.written)
         for cell in cells
         for digest, metric in cell.judgements.items()
-        if str(metric) in primary and not cell.problem and digest not in cell.refusals
+        if metric.written in primary and not cell.problem and digest not in cell.refusals
     }
     found = []
     for metric in primary:

@@ -19,7 +19,8 @@ from jaxtyping import Float
 from attrimark.document.characters import better
 from attrimark.results.redaction import everything, only_known
 from attrimark.results.scores import ScoreArray, home_of, scores
-from attrimark.suite.matrix import Cell
+from attrimark.suite.matrix import Cell, written
+from attrimark.suite.names import MODEL_ALONE
 from attrimark.suite.suite import MOST_PRIMARY
 
 from .recorded import (
@@ -62,11 +63,11 @@ def names_of(cells: Sequence[Cell]) -> dict[str, str]:
         place = models[variant.dataset, variant.model.name].index(variant.model)
         role = f"{variant.model.name} {place + 1}" if place else variant.model.name
         parts = [
-            str(variant.dataset),
+            variant.dataset.written,
             role,
-            variant.chain_name,
+            written(variant.chain),
             *_settings(cell),
-            str(cell.method or "the model alone"),
+            cell.method.written if cell.method else MODEL_ALONE,
         ]
         names[cell.id] = name_of(" × ".join(map(_printable, parts)), variant.seed, cell.replicate)
     if len(set(names.values())) < len(names):
@@ -95,12 +96,12 @@ def primary_of(cells: Sequence[Cell], asked: Sequence[str], earlier: Sequence[st
     Raises:
         AttrimarkError: a name is not in the suite, or they are too many.
     """
-    known = {str(metric): metric for cell in cells for metric in cell.judgements.values()}
-    if unknown := [name for name in asked if name not in {*known, *(each.name for each in known.values())}]:
+    known = {metric.written: metric for cell in cells for metric in cell.judgements.values()}
+    if unknown := [name for name in asked if not any(each.goes_by(name) for each in known.values())]:
         there_are = ", ".join(known)
         raise AttrimarkError(f'no metric named "{unknown[0]}" (there are: {there_are}){nearest(unknown[0], known)}')
     if asked:
-        chosen = [title for title, metric in known.items() if title in asked or metric.name in asked]
+        chosen = [title for title, metric in known.items() if any(map(metric.goes_by, asked))]
     elif earlier:
         chosen = [title for title in known if title in earlier]
     else:
@@ -303,8 +304,8 @@ def _cell(cell: Cell, record: Record, bundles: Bundles, store_text: bool) -> Rec
         if digest in record.metric_status:
             status = record.metric_status[digest][0]
             told, numbers = _metric(metric, status, scores({(variant.seed, cell.replicate): record}, digest))
-            metrics[str(metric)] = told
-            values |= {str(metric): numbers} if numbers else {}
+            metrics[metric.written] = told
+            values |= {metric.written: numbers} if numbers else {}
     costs = {name: value for name, value in asdict(record.own).items() if name != "seconds"}
     facts = Facts(
         because="",

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrimark.document.characters import count
 from attrimark.document.section import Drawing, Section
 from attrimark.statistics.verdict import PredictionResult
+from attrimark.suite.names import cell_name
 
 from .figures import Picture, pictures
 from .stability import Stability
@@ -31,7 +32,7 @@ def sections(found: Sequence[Stability], with_words: bool = True) -> Iterator[Se
 
 def section_of(stability: Stability, place: int = 1, with_words: bool = True) -> Section:
     """Tables, and below them answers and predictions."""
-    name = f"{stability.dataset} · {stability.model}"
+    name = cell_name(stability.dataset, stability.model)
     drawn: dict[str, list[Picture]] = {}
     for picture in pictures(stability, with_words):
         drawn.setdefault(picture.method, []).append(picture)

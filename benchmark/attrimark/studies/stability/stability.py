@@ -12,6 +12,7 @@ from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.plugin import Method, Metric, PopulationMetric
 from jaxtyping import Float
 
+from attrimark.results.model_metrics import accuracy_of
 from attrimark.results.nothing import Nothing
 from attrimark.results.results import Results
 from attrimark.results.scores import scores, scores_of_network
@@ -43,6 +44,7 @@ class Models:
         steps: the chain by the names of its steps; `chain` has their options too.
         trained: how many seeds have a model.
         figures: by the metric's display name, over the seeds kept.
+        accuracy: the mean of these, where it was measured.
         selection: which seeds are kept, where a suite asks for equivalent ones.
     """
 
@@ -50,6 +52,7 @@ class Models:
     chain: str
     trained: int
     figures: Mapping[str, Spread]
+    accuracy: float | None
     selection: Selection | None = None
 
 
@@ -175,8 +178,10 @@ def _models(cells: Sequence[Cell], results: Results) -> Iterator[Models]:
         ok = {cell.variant.seed: (cell, record) for cell in group if (record := results.ok(cell))}
         selection = equivalent(_correct(ok, rule), rule) if rule else None
         kept = [pair for seed, pair in ok.items() if selection is None or seed in selection.seeds]
-        figures = {str(metric): _spread(kept, digest) for digest, metric in _judgements(group).items()}
-        yield Models(named(group[0].variant.chain), chain, len(ok), figures, selection)
+        spreads = {metric: _spread(kept, digest) for digest, metric in _judgements(group).items()}
+        figures = {str(metric): each for metric, each in spreads.items()}
+        accuracy = accuracy_of({metric: each.mean for metric, each in spreads.items()})
+        yield Models(named(group[0].variant.chain), chain, len(ok), figures, accuracy, selection)
 
 
 def _judgements(cells: Sequence[Cell]) -> dict[str, Metric]:
@@ -287,7 +292,7 @@ def _foretold(
 ) -> Iterator[Foretold]:
     for prediction in predictions:
         for name, metric in metrics.items():
-            if prediction.metric not in (metric.name, name):
+            if not metric.goes_by(prediction.metric):
                 continue
             for one in found:
                 other = next(
@@ -295,6 +300,6 @@ def _foretold(
                 )
                 if one.steps != prediction.chain or other is None:
                     continue
-                if prediction.method in (None, one.method.name, str(one.method)):
+                if prediction.method is None or one.method.goes_by(prediction.method):
                     told = ratio(one, other, metric)
                     yield Foretold(prediction, str(one.method), name, told, prediction.verdict(told))

@@ -10,7 +10,7 @@ from typing import Any
 from attrimark.document.estimates import interval, number
 from attrimark.document.grid import Grid
 from attrimark.document.plain import plain
-from attrimark.results.model_metrics import accuracy_of, banners
+from attrimark.results.model_metrics import banners
 from attrimark.statistics.intervals import Estimate
 
 from .stability import Foretold, Models, Spread, Stability, Variation
@@ -88,7 +88,7 @@ def came_true(foretold: Foretold) -> str:
 def weak(stability: Stability) -> Iterator[str]:
     """A banner for each chain whose models are wrong too often, to stand above all numbers."""
     for models in stability.models:
-        yield from banners({models.steps: accuracy_of({name: each.mean for name, each in models.figures.items()})})
+        yield from banners({models.steps: models.accuracy})
 
 
 def sentences(stability: Stability) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from attrimark_registry.attribution import Attribution
 from jaxtyping import Float
 
 from attrimark.document.figures import COLOURS
+from attrimark.document.titles import set_panel_title, set_title
 from attrimark.results.results import Results
 from attrimark.suite.matrix import of_components
 
@@ -70,14 +70,14 @@ def drawn(profile: Profile) -> Figure:
         for number, (name, means) in enumerate(profile.means.items()):
             colour = COLOURS[number % len(COLOURS)]
             axis.plot(range(1, len(places) + 1), means[places], marker=".", color=colour, label=name)
-        axis.set_title(kind, fontsize=9, loc="left")
+        set_panel_title(axis, kind)
         axis.set_ylim(bottom=0)
         axis.tick_params(labelsize=8)
     axes[0].legend(fontsize=8)
     axes[-1].set_xlabel("block", fontsize=9)
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.supylabel("norm at the last token", fontsize=9)
-    figure.suptitle(textwrap.fill(profile.variant, 80), fontsize=8)
+    set_title(figure, profile.variant, 8)
     return figure
 
 

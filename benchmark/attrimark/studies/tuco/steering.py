@@ -13,6 +13,7 @@ from attrimark.statistics.bootstrap import resamples
 from attrimark.statistics.intervals import Estimate
 from attrimark.statistics.roc import estimate
 from attrimark.suite.matrix import Cell, named
+from attrimark.suite.names import cell_name
 
 from .detection import measured
 
@@ -48,7 +49,7 @@ def steerings(results: Results) -> list[Steering]:
         chain = cell.variant.chain
         if cell.method is None and chain and chain[-1].name == STEP:
             parts = (cell.variant.dataset, cell.variant.model, named(chain[:-1]), f"seed {cell.variant.seed}")
-            groups.setdefault(" × ".join(map(str, parts)), []).append(cell)
+            groups.setdefault(cell_name(*parts), []).append(cell)
     made = [_of_network(variant, cells, results) for variant, cells in groups.items()]
     return [each for each in made if each]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attrimark.document.figures import COLOURS
+from attrimark.document.titles import set_title
 
 from .steering import Steering
 
@@ -36,5 +36,5 @@ def drawn(steering: Steering) -> Figure:
     axis.set_xlabel("α: how often fine-tuning's contributions count", fontsize=9)
     axis.set_ylabel("accuracy", fontsize=9)
     axis.tick_params(labelsize=8)
-    figure.suptitle(textwrap.fill(steering.variant, 70), fontsize=8)
+    set_title(figure, steering.variant, 8)
     return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrimark.results.results import metrics_of
+from attrimark.results.results import metrics_of, shown
 from attrimark.results.store import Store
 from attrimark.suite.matrix import Cell
 
@@ -24,7 +24,7 @@ def stored_run(name: str, cells: Sequence[Cell], store: Store) -> Run:
         for cell in cells:
             if cell.id not in found and _key(cell.specs) in latest:
                 found[cell.id] = latest[_key(cell.specs)]
-    return Run(name, list(found.values()), metrics_of(cells))
+    return Run(name, list(shown(found, cells).values()), metrics_of(cells))
 
 
 def _key(specs: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

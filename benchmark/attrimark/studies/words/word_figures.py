@@ -33,7 +33,7 @@ def word_figures(results: Results) -> Iterator[Drawing]:
         first = next(iter(chosen.values()))
         scores = {method: each.scores for method, each in chosen.items()}
         words = [feature.text for feature in first.features]
-        title = f"{variant.model} · {longest}: for and against {first.explained}"
+        title = f"{variant.model}, {longest}: for and against {first.explained}"
         name = f"{place}-{variant.dataset.name}-{variant.model.name}-{named(variant.chain)}"
         yield Drawing(f"{name}-words", title, partial(word_bars, scores, words, title))
         for method, each in chosen.items():

@@ -53,7 +53,7 @@ def _of_variant(cells: Sequence[Cell], results: Results, texts: int) -> Iterator
     shown = seeds[:SEEDS]
     mean = (f"mean of {count(len(seeds), 'seed')}",) if len(seeds) > 1 else ()
     yield Section(
-        f"{variant.dataset} · {variant.model} · {variant.chain_name}",
+        variant.place,
         views=(*mean, *(f"seed {seed}" for seed in shown)),
         texts=tuple(_coloured(each, explained[each.id], seeds, shown) for each in examples),
         sections=tuple(_by_token(examples, explained)),

@@ -12,8 +12,8 @@ from .locate import KeyPath
 
 
 def names_of(plugins: Iterable[Plugin]) -> list[str]:
-    """How plugins may be named: without their options, and as tables show them."""
-    return list(dict.fromkeys(name for each in plugins for name in (each.name, str(each))))
+    """How plugins may be named: without their options, with them, and as tables show them."""
+    return list(dict.fromkeys(name for each in plugins for name in (each.name, each.written, str(each))))
 
 
 def not_among(value: str, names: Sequence[str], path: KeyPath) -> Iterator[Complaint]:

@@ -1,7 +1,8 @@
 """Suites, as `benchmarks.toml` names them. The file is data: nothing in it is imported, run or expanded.
 
 What a suite says outside its matrices is the default for all of them; a suite without any
-`[[suites.NAME.matrix]]` is one matrix made of its own keys. A plugin is a name, or a table of a name and options.
+`[[suites.NAME.matrix]]` is one matrix made of its own keys. A plugin is a name, or a table of a name, options
+and `as`, what the suite calls it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from .complaints import complaints_of, keys_inside, must_be, unknown_key, valida
 from .document import Complaint, ConfigError, Document, read_document
 from .locate import KeyPath
 from .members import names_of, not_among
-from .references import read_plugin, with_steps
+from .references import read_plugin, same_name, with_steps
 
 __all__ = ["ConfigError", "Matrix", "Suite", "read_suite", "read_suites"]
 
@@ -115,9 +116,11 @@ class _Reader:
     catalog: Catalog
     file: Path
     complaints: list[Complaint] = field(default_factory=list)
+    named: list[tuple[KeyPath, Plugin]] = field(default_factory=list)
 
     def suite(self, name: str, given: Any) -> Suite | None:
         path = ("suites", name)
+        self.named.clear()
         if not isinstance(given, dict):
             return self.complain(path, must_be("a table", given))
         of_studies = {key: kind for study in self.catalog.studies for key, kind in study.keys().items()}
@@ -135,6 +138,7 @@ class _Reader:
             where = (*path, "matrix", index) if "matrix" in given else path
             matrices.append(self.matrix({**defaults, **self.keys(row, where, MATRIX_KEYS)}, where))
         self.gating(own.get("primary"), [matrix for matrix in matrices if matrix], (*path, "primary"))
+        self.complaints.extend(same_name(self.named))
         if self.complaints:
             return None
         suite = Suite(name, tuple(matrices), file=self.file, asks=asks, **own)
@@ -213,10 +217,15 @@ class _Reader:
         return tuple(step for step in steps if step and step.name != "none") if all(steps) else None
 
     def step(self, given: Any, path: KeyPath) -> Plugin | None:
-        return read_plugin(with_steps(self.catalog), "strategy", given, path, self.complaints)
+        return self.noted(read_plugin(with_steps(self.catalog), "strategy", given, path, self.complaints), path)
+
+    def noted(self, plugin: Plugin | None, path: KeyPath) -> Plugin | None:
+        if plugin:
+            self.named.append((path, plugin))
+        return plugin
 
     def plugin(self, kind: Kind, given: Any, path: KeyPath) -> Plugin | None:
-        return read_plugin(self.catalog, kind, given, path, self.complaints)
+        return self.noted(read_plugin(self.catalog, kind, given, path, self.complaints), path)
 
     def complain(self, path: KeyPath, message: str) -> None:
         self.complaints.append(Complaint(path, message))
