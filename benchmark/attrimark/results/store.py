@@ -56,7 +56,7 @@ class Store:
 
     Attributes:
         folder: where all of it is.
-        telling: what is told of a reason that is read, and kept of one that is saved.
+        telling: what is told of a reason that is read: it may have been stored while texts were allowed to be.
         spool: where workers write bundles before they are adopted.
 
     Raises:
@@ -186,7 +186,6 @@ class Store:
 
     def save(self, record: Record) -> None:
         """Keep a cell's outcome with its measures, in place of an earlier outcome of that cell."""
-        record = as_told(record, self.telling)
         ends: dict[str, tuple[Status, str | None]] = {each.metric: ("ok", None) for each in record.measures}
         ends |= record.metric_status
         shared = (record.left_out, record.machine, record.network, record.plugins)
@@ -231,7 +230,7 @@ class Store:
                 self._database.execute(f"DELETE FROM {table} WHERE cell = ? AND metric = ?", (key, named))
                 last = self._database.execute(f"SELECT max(place) FROM {table} WHERE cell = ?", (key,)).fetchone()[0]
                 places.append(0 if last is None else last + 1)
-            insert_metric(self._database, key, places[0], metric, status, reason and self.telling(reason))
+            insert_metric(self._database, key, places[0], metric, status, reason)
             insert_values(self._database, key, places[1], packed(measures))
             seal(self._database, key)
 

@@ -26,7 +26,7 @@ class Slot:
 
     Attributes:
         gpu: the one GPU that the worker sees, as CUDA_VISIBLE_DEVICES names it; None on a CPU.
-        discreet: drop what the worker writes to standard error, which may quote texts.
+        discreet: drop what may quote texts: what the worker writes to standard error, and the reasons of plugins.
     """
 
     number: int
@@ -78,6 +78,7 @@ class Worker:
     def __post_init__(self) -> None:
         command = [sys.executable, "-m", "attrimark.run.worker"]
         command += ["--device", self.slot.device, "--threads", str(self.slot.threads), "--store", str(self.store)]
+        command += ["--discreet"] if self.slot.discreet else []
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -14,7 +14,6 @@ import pluggy
 from attrimark_registry.attribution import Cost, Measure, Record
 
 from attrimark.results.outputs_file import outputs_path
-from attrimark.results.redaction import as_told
 from attrimark.results.store import Damaged, Store
 from attrimark.suite.matrix import Cell, by_variant, cells_of
 from attrimark.suite.suite import Suite
@@ -171,7 +170,7 @@ def _heed(
         told = {name: message[name] for name in ("variant", "stage", "done", "total")}
         observers.hook.work_advanced(**told)
     else:
-        record = as_told(record_of(message["record"]), store.telling)
+        record = record_of(message["record"])
         assignment.running = None
         task = assignment.left.pop(record.cell)
         _save(record, task, message["spooled"], store)

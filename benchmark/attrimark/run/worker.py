@@ -25,6 +25,7 @@ from attrimark_registry.model import Model
 
 from attrimark.results.bundle import read_bundle, write_bundle
 from attrimark.results.outputs_file import outputs_path, write_outputs
+from attrimark.results.redaction import Telling, as_told, everything, only_known
 from attrimark.run.raw_outputs import poolable
 
 from .job import Job, Task, from_json
@@ -42,6 +43,7 @@ def main() -> None:
     options.add_argument("--device", required=True)
     options.add_argument("--threads", type=int, required=True)
     options.add_argument("--store", type=Path, required=True)
+    options.add_argument("--discreet", action="store_true")
     chosen = options.parse_args()
 
     import torch
@@ -57,12 +59,22 @@ def main() -> None:
 
     say({"event": "ready"})
     for line in _lines():
-        run_job(from_json(line, catalog), variants, chosen.store, say)
+        job = from_json(line, catalog)
+        telling = only_known(task.cell for task in job.tasks) if chosen.discreet else everything
+        run_job(job, variants, chosen.store, say, telling)
         say({"event": "done"})
 
 
-def run_job(job: Job, variants: Variants, store: Path, say: Say) -> None:
-    """Every task of a variant, each told as soon as it is finished."""
+def run_job(job: Job, variants: Variants, store: Path, say: Say, telling: Telling = everything) -> None:
+    """Every task of a variant, each told as soon as it is finished.
+
+    Args:
+        telling: what is told of the reasons that plugins give; nothing else of them leaves the process.
+    """
+
+    def tell(outcome: Outcome, spooled: Path | None) -> None:
+        record = as_told(outcome.record, telling)
+        say({"event": "finished", "record": asdict(record), "spooled": spooled and str(spooled)})
 
     def advance(stage: str, done: int, total: int) -> None:
         say({"event": "advanced", "variant": str(job.variant), "stage": stage, "done": done, "total": total})
@@ -73,7 +85,7 @@ def run_job(job: Job, variants: Variants, store: Path, say: Say) -> None:
     made = attempt(lambda: _prepared_network(job, variants, taking))
     if made.result is None:
         for task in job.tasks:
-            _tell(say, Outcome(unfinished(task.cell, made)), None)
+            tell(Outcome(unfinished(task.cell, made)), None)
         return
     model, network = made.result
     with model.active():
@@ -81,7 +93,7 @@ def run_job(job: Job, variants: Variants, store: Path, say: Say) -> None:
         for done, task in enumerate(job.tasks):
             advance(str(task.cell.method or "model"), done, len(job.tasks))
             say({"event": "started", "cell": task.cell.id})
-            _tell(say, *_run(task, prepared, store))
+            tell(*_run(task, prepared, store))
 
 
 def _prepared_network(job: Job, variants: Variants, taking: Callable[[str], None]) -> tuple[Model, dict[str, Any]]:
@@ -124,10 +136,6 @@ def _stored(task: Task, store: Path) -> list[Attribution] | None:
         log.warning("%s was stored without scores of tokens, which other poolings need: it is run again", task.bundle)
         return None
     return known
-
-
-def _tell(say: Say, outcome: Outcome, spooled: Path | None) -> None:
-    say({"event": "finished", "record": asdict(outcome.record), "spooled": spooled and str(spooled)})
 
 
 def _take_over_stdout() -> TextIO:
