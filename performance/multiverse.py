@@ -19,6 +19,7 @@ import machine
 import numpy as np
 from attrimark.results.outputs_file import outputs_path, write_outputs
 from attrimark.results.raw_outputs import RawOutputs
+from attrimark.results.results import Results
 from attrimark.results.store import Store
 from attrimark.studies.multiverse.multiverse import multiverses
 from attrimark.suite.matrix import Cell, cells_of
@@ -43,10 +44,10 @@ def main() -> None:
         rng = np.random.default_rng(0)
         for cell in cells_of(suite):
             if cell.method is not None:
-                write_outputs(drawn(cell, rng), outputs_path(store.folder, cell))
-                store.save(Record(cell.id, cell.specs, "ok", metric_status={str(cell.outputs): ("ok", None)}))
+                write_outputs(drawn(cell, rng), outputs_path(store.folder, *cell.outputs))
+                store.save(Record(cell.id, cell.specs, "ok", metric_status=dict.fromkeys(cell.outputs, ("ok", None))))
         start = perf_counter()
-        (found,) = multiverses(suite, store)
+        (found,) = multiverses(Results(suite, store))
         seconds = perf_counter() - start
     for name, told in machine.described(VERSIONS).items():
         print(f"{name}: {told}")
@@ -80,10 +81,9 @@ classes = ["predicted", "labels"]
 
 def drawn(cell: Cell, rng: np.random.Generator) -> RawOutputs:
     """Normal logits of every subset; each label is predicted, and explained, on half of the texts."""
-    if cell.choices is None:
-        raise ValueError("the suite names no choices")
+    (asked,) = cell.captures
     texts = tuple(example.id for example in cell.variant.examples)
-    choices = len(cell.choices.poolings) * len(cell.choices.lengths)
+    choices = len(asked.poolings) * len(asked.lengths)
     places = np.arange(len(texts) * len(OPERATORS) * choices)
     of_text = len(OPERATORS) * (2 + 2 * choices)  # full and empty, then what is kept and what is removed
     starts = np.arange(len(texts) * len(OPERATORS)).reshape(len(texts), len(OPERATORS)) * (2 + 2 * choices)
@@ -93,8 +93,8 @@ def drawn(cell: Cell, rng: np.random.Generator) -> RawOutputs:
         texts=texts,
         labels=LABELS,
         operators=OPERATORS,
-        poolings=cell.choices.poolings,
-        lengths=cell.choices.lengths,
+        poolings=asked.poolings,
+        lengths=asked.lengths,
         outputs=rng.standard_normal((of_text * len(texts), len(LABELS)), dtype=np.float32),
         text=np.arange(len(texts)).repeat(of_text),
         full=starts[:, 0],

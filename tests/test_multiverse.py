@@ -28,6 +28,7 @@ from attrimark.run.local import Slot, Worker
 from attrimark.run.measure import measure
 from attrimark.run.prepare import prepare
 from attrimark.run.raw_outputs import raw_outputs
+from attrimark.run.run_cell import run_cell
 from attrimark.run.scheduler import pending, run
 from attrimark.run.variants import Variants
 from attrimark.run.worker import run_job
@@ -131,7 +132,7 @@ def kept(suite, store: Store):
     """Cells with their records and raw outputs."""
     cells = [cell for cell in cells_of(suite) if cell.outputs]
     records = store.records(cell.id for cell in cells)
-    return [(cell, records[cell.id], read_outputs(outputs_path(store.folder, cell))) for cell in cells]
+    return [(cell, records[cell.id], read_outputs(outputs_path(store.folder, *cell.outputs))) for cell in cells]
 
 
 # What is kept
@@ -191,7 +192,7 @@ def test_tied_scores_count_as_the_metrics_count_them(ran):
             Attribution(row.example, row.features, np.ones(len(row.features), np.float32), row.target, "all alike")
             for row in prepared.rows
         ]
-        outputs = raw_outputs(prepared, cell, tied)
+        outputs = raw_outputs(prepared, cell, *cell.captures, tied)
         measured = measure(prepared, Sufficiency(), tied, outputs.operators)
     assert len(outputs.rationale) > np.prod(outputs.shape)
     np.testing.assert_allclose(np.bincount(outputs.rationale, outputs.weights), 1)
@@ -205,7 +206,7 @@ def test_a_written_text_is_read_as_its_metric_reads_it(ran):
     with model.active():
         prepared = prepare(model, cell.variant.examples[:3], "predicted", "word")
         made = attribute(prepared, LeaveOneOut()).explained
-        outputs = raw_outputs(prepared, cell, made)
+        outputs = raw_outputs(prepared, cell, *cell.captures, made)
         measured = measure(prepared, Sufficiency(), made, outputs.operators)
     lost = outputs.lost("probability", "predicted")[0, :, :, 0, outputs.lengths.index(0.2)]
     np.testing.assert_allclose(1 - lost.T.ravel(), [each.value for each in measured], atol=1e-5)
@@ -260,7 +261,7 @@ def test_outputs_are_added_to_a_finished_run_without_explaining_again(ran, tmp_p
     with pytest.raises(AttrimarkError, match="run `attrimark run small`"):
         multiverses(Results(suite, store))
     tasks = [task for job in pending(cells_of(suite), store) for task in job.tasks]
-    assert all(task.bundle and task.wanted == (task.cell.outputs,) for task in tasks)
+    assert all(task.bundle and task.wanted == tuple(task.cell.outputs) for task in tasks)
     assert computed(suite, store) == {"ok": CELLS}
     after = store.records(cell.id for cell in cells_of(suite))
     assert {cell: record.bundle for cell, record in after.items()} == before
@@ -269,15 +270,33 @@ def test_outputs_are_added_to_a_finished_run_without_explaining_again(ran, tmp_p
         np.testing.assert_array_equal(one.rationale, other.rationale)
 
 
+def test_what_several_studies_ask_to_keep_is_kept_for_each(ran):
+    suite, store, _ = ran
+    other = replace(suite, captures=(*suite.captures, Choices(lengths=(0.3,), poolings=("sum",))))
+    (cell, *_) = (cell for cell in cells_of(other) if cell.outputs)
+    first, second = cell.outputs
+    assert first != second
+    tasks = [task for job in pending(cells_of(other), store) for task in job.tasks]
+    assert {task.wanted for task in tasks} == {(each,) for one in cells_of(other) for each in [*one.outputs][1:]}
+    (variant,) = {task.cell.variant for task in tasks if task.cell.id == cell.id}
+    (record,) = store.records([cell.id]).values()
+    model = variant.model.load(splits_of(variant.dataset).labels, "cpu")
+    with model.active():
+        prepared = prepare(model, variant.examples, variant.target, variant.granularity)
+        made = run_cell(cell, prepared, read_bundle(store.bundle_path(record.bundle)), (second,))
+    assert [*made.outputs] == [second]
+    assert made.outputs[second].lengths == (0.3,)
+
+
 def test_only_lost_outputs_and_other_lengths_are_asked_for_again(ran, tmp_path):
     suite, store, _ = ran
     cell = next(cell for cell in cells_of(suite) if cell.outputs)
-    path = outputs_path(store.folder, cell)
+    path = outputs_path(store.folder, *cell.outputs)
     content = path.read_bytes()
     path.unlink()
     try:
         (job,) = pending(cells_of(suite), store)
-        assert [(task.cell.id, task.wanted) for task in job.tasks] == [(cell.id, (cell.outputs,))]
+        assert [(task.cell.id, task.wanted) for task in job.tasks] == [(cell.id, tuple(cell.outputs))]
     finally:
         path.write_bytes(content)
     read_otherwise = suite_of(tmp_path / "a.toml", SUITE + CHOICES.replace('"log-odds", ', '"logit", '))
@@ -523,8 +542,8 @@ def test_the_time_that_the_documents_tell_is_of_as_many_analyses(tmp_path, monke
     suite = performance.suite_of(3, 4, 2, tmp_path)
     with Store(tmp_path / "store") as store:
         for cell in (each for each in cells_of(suite) if each.method is not None):
-            write_outputs(performance.drawn(cell, np.random.default_rng(0)), outputs_path(store.folder, cell))
-            store.save(Record(cell.id, cell.specs, "ok", metric_status={cell.outputs: ("ok", None)}))
+            write_outputs(performance.drawn(cell, np.random.default_rng(0)), outputs_path(store.folder, *cell.outputs))
+            store.save(Record(cell.id, cell.specs, "ok", metric_status=dict.fromkeys(cell.outputs, ("ok", None))))
         (found,) = multiverses(Results(suite, store))
     assert (found.levels.analyses, found.texts, found.seeds, found.notes) == (96, 4, 2, ())
     assert len(found.ranked["sufficiency"]) == 3
@@ -564,14 +583,14 @@ def test_the_documented_suite_makes_as_many_analyses_as_it_says(tmp_path):
     path.write_text(re.findall(r"```toml\n(.*?)```", document, re.DOTALL)[0])
     catalog = load_catalog()
     suite = read_suite(path, "mine", catalog)
-    assert suite.choices == read_suite(root / "benchmarks.toml", "planted", catalog).choices
+    assert suite.captures[0] == read_suite(root / "benchmarks.toml", "planted", catalog).captures[0]
     labels = splits_of(suite.matrices[0].datasets[0]).labels
-    classes = [name for each in suite.choices.classes for name in (labels if each == "labels" else [each])]
+    classes = [name for each in suite.captures[0].classes for name in (labels if each == "labels" else [each])]
     crossed = [
         ["mask", "delete"],
-        suite.choices.readings,
-        suite.choices.poolings,
-        suite.choices.lengths,
+        suite.captures[0].readings,
+        suite.captures[0].poolings,
+        suite.captures[0].lengths,
         classes,
     ]
     assert len(list(product(*crossed))) == 96

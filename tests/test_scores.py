@@ -113,7 +113,7 @@ def made(case: Case, folder) -> Results:
         if record := record_of(cell, case):
             results.store.save(record)
             if cell.outputs:
-                write_outputs(outputs_of(cell, case), outputs_path(results.store.folder, cell))
+                write_outputs(outputs_of(cell, case), outputs_path(results.store.folder, *cell.outputs))
     return results
 
 
@@ -132,7 +132,7 @@ def record_of(cell: Cell, case: Case, right: Sequence[Value] = (1.0,) * TEXTS) -
         for place, text in enumerate(texts)
         for operator in case.operators
     ]
-    status = {digest: ("ok", None)} | ({cell.outputs: ("ok", None)} if cell.outputs else {})
+    status = dict.fromkeys((digest, *cell.outputs), ("ok", None))
     specs = {**cell.specs, "operator": HOME[cell.method.name]}
     return Record(cell.id, specs, "ok", measures=measures, metric_status=status)
 

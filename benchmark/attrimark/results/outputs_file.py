@@ -17,8 +17,6 @@ from attrimark_registry.errors import AttrimarkError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from attrimark.suite.matrix import Cell
-
 from .bundle import SUFFIX, write_whole
 from .raw_outputs import RawOutputs
 
@@ -26,9 +24,9 @@ _PLAIN = ("texts", "labels", "operators", "poolings", "lengths")
 _ARRAYS = tuple(each.name for each in fields(RawOutputs) if each.name not in _PLAIN)
 
 
-def outputs_path(folder: Path, cell: Cell) -> Path:
+def outputs_path(folder: Path, address: str) -> Path:
     """Where a cell's raw outputs are, or would be, in the folder of a store."""
-    return folder / "outputs" / f"{cell.outputs}{SUFFIX}"
+    return folder / "outputs" / f"{address}{SUFFIX}"
 
 
 def write_outputs(outputs: RawOutputs, path: Path) -> None:

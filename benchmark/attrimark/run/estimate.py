@@ -10,6 +10,7 @@ from attrimark_registry.encoding import Target
 from attrimark_registry.plugin import Exploration, ModelMethod, SubsetMethod, SubsetMetric
 from attrimark_registry.text import Example, features_of
 
+from attrimark.suite.choices import Choices
 from attrimark.suite.matrix import Cell
 
 from .randomness import generator_for
@@ -54,18 +55,16 @@ def estimate(cell: Cell) -> Estimate:
             if isinstance(metric, SubsetMetric) and digest not in cell.refusals:
                 operators = len(cell.operators or ()) or DEFAULT_OPERATORS
                 passes += operators * _subsets(metric.explore(made, rng), len(features))
-        passes += _rationales(cell)
+        passes += sum(_rationales(cell, choices) for choices in cell.outputs.values())
         total += Estimate(passes, round(passes * words * TOKENS_A_WORD))
     return total
 
 
-def _rationales(cell: Cell) -> int:
+def _rationales(cell: Cell, choices: Choices) -> int:
     """The subsets whose raw outputs are kept: the full text, and for each operator the empty one and all rationales."""
-    if cell.choices is None or not cell.outputs:
-        return 0
-    poolings = len(cell.choices.poolings) if isinstance(cell.method, ModelMethod) else 1
+    poolings = len(choices.poolings) if isinstance(cell.method, ModelMethod) else 1
     operators = len(cell.operators or ()) or DEFAULT_OPERATORS
-    return 1 + operators * (1 + 2 * poolings * len(cell.choices.lengths))
+    return 1 + operators * (1 + 2 * poolings * len(choices.lengths))
 
 
 def _tokens_written(example: Example) -> int:

@@ -77,7 +77,7 @@ def _task(task: Task) -> Spec:
             **{name: getattr(cell, name) for name in plain},
             "method": cell.method and _spec(cell.method),
             "metrics": [_spec(metric) for metric in cell.metrics],
-            "choices": cell.choices and asdict(cell.choices),
+            "captures": [asdict(choices) for choices in cell.captures],
         },
         "wanted": task.wanted,
         "bundle": task.bundle,
@@ -93,7 +93,7 @@ def _task_of(data: Spec, variant: Variant, catalog: Catalog) -> Task:
             "operators": parts["operators"] and tuple(parts["operators"]),
             "method": parts["method"] and cast(Method, _plugin(parts["method"], catalog)),
             "metrics": cast(Sequence[Metric], tuple(_plugin(metric, catalog) for metric in parts["metrics"])),
-            "choices": parts["choices"] and Choices.of(parts["choices"]),
+            "captures": tuple(map(Choices.of, parts["captures"])),
         }
     )
     return Task(cell, tuple(data["wanted"]), data["bundle"])

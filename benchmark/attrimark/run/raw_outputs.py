@@ -26,16 +26,13 @@ from .randomness import generator_of
 _FULL, _EMPTY = 0, 1  # the places of the first subsets that are asked for of each text
 
 
-def raw_outputs(prepared: Prepared, cell: Cell, attributions: Sequence[Attribution]) -> RawOutputs:
+def raw_outputs(prepared: Prepared, cell: Cell, choices: Choices, attributions: Sequence[Attribution]) -> RawOutputs:
     """Ask the network for all rationales of a cell, the kept and the removed, under every operator.
 
     Raises:
         Unsupported: an operator is not for this model; its head does not decide for one of several labels.
         AttrimarkError: another pooling needs scores of tokens, which were not kept.
     """
-    choices = cell.choices
-    if choices is None:
-        raise ValueError(f"cell {cell.id} has no choices to go through")
     if prepared.model.labels:
         prepared.model.require_one_of_labels()
     operators = cell.operators or prepared.operators
@@ -80,9 +77,9 @@ def raw_outputs(prepared: Prepared, cell: Cell, attributions: Sequence[Attributi
     )
 
 
-def poolable(cell: Cell, attributions: Sequence[Attribution]) -> bool:
-    """Whether all of the cell's poolings can be made of the attributions: token scores were not always kept."""
-    if cell.choices is None or isinstance(cell.method, SubsetMethod) or set(cell.choices.poolings) <= {cell.pooling}:
+def poolable(cell: Cell, choices: Choices, attributions: Sequence[Attribution]) -> bool:
+    """Whether all of the poolings can be made of the attributions: token scores were not always kept."""
+    if isinstance(cell.method, SubsetMethod) or set(choices.poolings) <= {cell.pooling}:
         return True
     return all(each.unpooled is not None for each in attributions)
 

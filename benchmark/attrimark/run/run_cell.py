@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from attrimark_registry.attribution import Attribution, Cause, Cost, Measure, Record, Status
@@ -48,12 +48,12 @@ class Outcome:
 
     Attributes:
         attributions: empty where it is not ok, or judges the model alone.
-        outputs: for the analyses of a multiverse, where these were wanted and could be had.
+        outputs: what is kept for studies, by address, where it was wanted and could be had.
     """
 
     record: Record
     attributions: tuple[Attribution, ...] = ()
-    outputs: RawOutputs | None = None
+    outputs: Mapping[str, RawOutputs] = field(default_factory=dict)
 
 
 def run_cell(
@@ -80,11 +80,15 @@ def run_cell(
         explained = {each.example.id for each in known}
         left_out = {row.example.id: "refused" for row in prepared.rows if row.example.id not in explained}
     record = _judged(cell, prepared, known, left_out, wanted)
-    if cell.outputs is None or (wanted is not None and cell.outputs not in wanted):
-        return Outcome(record, tuple(known))
-    kept = attempt(lambda: raw_outputs(prepared, cell, known))
-    ended = {**record.metric_status, cell.outputs: (kept.status, kept.reason)}
-    return Outcome(replace(record, metric_status=ended), tuple(known), kept.result)
+    attributions = tuple(known)
+    kept = {
+        address: attempt(lambda choices=choices: raw_outputs(prepared, cell, choices, attributions))
+        for address, choices in cell.outputs.items()
+        if wanted is None or address in wanted
+    }
+    ended = {address: (each.status, each.reason) for address, each in kept.items()}
+    outputs = {address: each.result for address, each in kept.items() if each.result}
+    return Outcome(replace(record, metric_status={**record.metric_status, **ended}), attributions, outputs)
 
 
 def unfinished(

@@ -115,8 +115,8 @@ def _task(cell: Cell, record: Record | None, store: Store) -> Task | None:
         return None
     ended = {digest: status for digest, (status, _) in record.metric_status.items()}
     missing = [digest for digest in wanted if ended.get(digest, "failed") == "failed"]
-    if cell.outputs and ended.get(cell.outputs) == "ok" and not outputs_path(store.folder, cell).exists():
-        missing.append(cell.outputs)
+    kept = [address for address in cell.outputs if ended.get(address) == "ok"]
+    missing += [address for address in kept if not outputs_path(store.folder, address).exists()]
     if cell.method is not None and not (record.bundle and store.bundle_path(record.bundle).exists()):
         return Task(cell, wanted)
     return Task(cell, tuple(missing), record.bundle) if missing else None

@@ -117,8 +117,8 @@ def _run(task: Task, prepared: Prepared, store: Path) -> tuple[Outcome, Path | N
     known = _stored(task, store)
     # whatever was asked of lost attributions, new ones need every metric
     outcome = run_cell(task.cell, prepared) if known is None else run_cell(task.cell, prepared, known, task.wanted)
-    if outcome.outputs:
-        write_outputs(outcome.outputs, outputs_path(store, task.cell))
+    for address, outputs in outcome.outputs.items():
+        write_outputs(outputs, outputs_path(store, address))
     spool = outcome.attributions and known is None
     return outcome, write_bundle(outcome.attributions, store / "spool") if spool else None
 
@@ -132,7 +132,8 @@ def _stored(task: Task, store: Path) -> list[Attribution] | None:
     except AttrimarkError as error:
         log.warning("%s: the cell is run again", error)
         return None
-    if task.cell.outputs in task.wanted and not poolable(task.cell, known):
+    captures = [choices for address, choices in task.cell.outputs.items() if address in task.wanted]
+    if not all(poolable(task.cell, choices, known) for choices in captures):
         log.warning("%s was stored without scores of tokens, which other poolings need: it is run again", task.bundle)
         return None
     return known

@@ -71,9 +71,9 @@ class Study(ABC):
         """What is wrong with what a suite asks, before anything runs; places are below the suite."""
         return iter(())
 
-    def choices(self, suite: Suite) -> Choices | None:
-        """The choices over which a run must keep raw outputs; None where the study needs none."""
-        return None
+    def captures(self, suite: Suite) -> Sequence[Choices]:
+        """What a run must keep for it: raw outputs over each of these choices."""
+        return ()
 
     def plan(self, suite: Suite) -> Iterator[str]:
         """What `attrimark plan` says of it, before anything runs."""

@@ -32,7 +32,7 @@ from attrimark_registry.text import Example, Granularity, Splits
 from attrimark.suite.choices import Choices
 
 from .names import MODEL_ALONE, cell_name
-from .numerics import Asked, numerics
+from .numerics import DEFAULT_OPERATORS, Asked, numerics
 from .suite import Matrix, Pooling, Suite
 
 Chain = tuple[Strategy | Quantizer, ...]
@@ -123,7 +123,7 @@ class Cell:
         operators: how metrics remove features; None for the model's defaults.
         each_token: whether every token of a written text is explained too.
         problem: why it cannot run, where that is known already.
-        choices: what raw outputs are kept for; no part of its identity, as they are beside its attributions.
+        captures: what raw outputs are kept for; no part of its identity, as they are beside its attributions.
     """
 
     variant: Variant
@@ -137,7 +137,7 @@ class Cell:
     isolate: bool = False
     problem: str | None = None
     each_token: bool = False
-    choices: Choices | None = None
+    captures: tuple[Choices, ...] = ()
 
     def __str__(self) -> str:
         return cell_name(self.variant, method=self.method or MODEL_ALONE, replicate=self.replicate)
@@ -169,8 +169,9 @@ class Cell:
     def judgements(self) -> Mapping[str, Metric]:
         """The metrics that apply (of the model for the model alone, the others for explanations), by content hash.
 
-        The operators that a metric removes features with are part of the hash where the suite names them, so that
-        naming others asks for new numbers; so are the versions of the harness's numbers that they depend on.
+        The operators that a metric removes features with are part of the hash where the suite names them, and the rule
+        that chooses them where it names none, so that others ask for new numbers; so are the versions of the harness's
+        numbers that they depend on.
         """
         mine = [
             metric
@@ -181,7 +182,8 @@ class Cell:
         named = self.operators
         versions = [] if self.variant.kinds is None else numerics(self.variant.kinds, Asked(None, named))
         others = [each for each in versions if each not in self.numerics]
-        removing = [*([named] if named else []), *([others] if others else [])]
+        rule = [named or DEFAULT_OPERATORS] if named or DEFAULT_OPERATORS else []
+        removing = [*rule, *([others] if others else [])]
         return {
             _digest([metric.digest, *removing])
             if removing and isinstance(metric, SubsetMetric)
@@ -203,14 +205,19 @@ class Cell:
         return refused
 
     @cached_property
-    def outputs(self) -> str | None:
-        """The address of its raw outputs: a hash of all that decides which are asked for; None where none are kept.
+    def outputs(self) -> Mapping[str, Choices]:
+        """What raw outputs are kept of it, each by its address."""
+        if self.method is None or of_components(self.method):
+            return {}
+        return {self.address(choices): choices for choices in self.captures}
+
+    def address(self, choices: Choices) -> str:
+        """Of raw outputs: a hash of all that decides which are asked for.
 
         Which class's value is read, and how, asks the network for nothing more.
         """
-        if self.choices is None or self.method is None or of_components(self.method):
-            return None
-        return _digest([self.id, "outputs 1", self.operators, self.choices.poolings, self.choices.lengths])
+        removing = self.operators or DEFAULT_OPERATORS or None
+        return _digest([self.id, "outputs 1", removing, choices.poolings, choices.lengths])
 
     @property
     def plugins(self) -> tuple[Plugin, ...]:
@@ -221,7 +228,7 @@ class Cell:
     @property
     def wanted(self) -> tuple[str, ...]:
         """Everything that is computed of its attributions, by content hash."""
-        return (*self.judgements, *filter(None, [self.outputs]))
+        return (*self.judgements, *self.outputs)
 
     @property
     def names(self) -> Mapping[str, str | None]:
@@ -349,7 +356,7 @@ def _cells(suite: Suite, matrix: Matrix, variant: Variant) -> Iterator[Cell]:
                 isolate=suite.isolate,
                 problem=problem,
                 each_token=matrix.each_token,
-                choices=suite.choices,
+                captures=suite.captures,
             )
 
 

@@ -63,7 +63,7 @@ class Suite:
         primary: names of the metrics that gate a build; the others inform. Empty: the headline of explanations.
         store_text: whether what is shown or recorded may quote texts.
         asks: what it says of its studies, by key: each study owns some.
-        choices: over which raw outputs are kept, for a study that needs them.
+        captures: what a run keeps raw outputs for, as its studies need them.
         file: where it is written.
     """
 
@@ -76,7 +76,7 @@ class Suite:
     primary: tuple[str, ...] = ()
     store_text: bool = True
     asks: Mapping[str, Any] = field(default_factory=dict)
-    choices: Choices | None = None
+    captures: tuple[Choices, ...] = ()
     file: Path | None = field(default=None, compare=False)
 
     @property

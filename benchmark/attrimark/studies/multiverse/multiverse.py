@@ -74,7 +74,7 @@ def multiverses(
         AttrimarkError: the suite names no choices; there is no such method.
     """
     suite = results.suite
-    choices = suite.choices
+    choices = suite.asks.get("multiverse")
     if choices is None:
         raise AttrimarkError(
             f"suite {suite.name} names no choices to go through: add a table [suites.{suite.name}.multiverse] "
@@ -106,11 +106,11 @@ def _multiverse(
     seeds, notes = seeds_of(records)
     read: dict[Entry, Runs] = {}
     for entry in entries_of(records, seeds):
-        if reason := entry.status[1] or _lacking(entry, cells, folder):
+        if reason := entry.status[1] or _lacking(entry, cells, folder, choices):
             notes = (*notes, f"{entry.label} is left out: {reason}")
         else:
             mine = {key: cells[record.cell] for key, record in entry.records.items()}
-            read[entry] = {key: read_outputs(outputs_path(folder, cell)) for key, cell in mine.items()}
+            read[entry] = {key: read_outputs(outputs_path(folder, cell.address(choices))) for key, cell in mine.items()}
     if not read:
         return None
     every = [outputs for runs in read.values() for outputs in runs.values()]
@@ -144,16 +144,17 @@ def _multiverse(
     )
 
 
-def _lacking(entry: Entry, cells: Mapping[str, Cell], folder: Path) -> str | None:
+def _lacking(entry: Entry, cells: Mapping[str, Cell], folder: Path, choices: Choices) -> str | None:
     """Why a method's raw outputs cannot be read, if so."""
     for record in entry.records.values():
         cell = cells[record.cell]
-        if cell.outputs is None:
+        if not cell.outputs:
             return "it scores parts of the network, not words"
-        status, reason = record.metric_status.get(cell.outputs, ("missing", None))
+        address = cell.address(choices)
+        status, reason = record.metric_status.get(address, ("missing", None))
         if status in ("unsupported", "failed"):
             return reason
-        if status == "missing" or not outputs_path(folder, cell).exists():
+        if status == "missing" or not outputs_path(folder, address).exists():
             return "its raw outputs are not stored yet: run the suite"
     return None
 

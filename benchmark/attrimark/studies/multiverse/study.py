@@ -37,8 +37,8 @@ class Multiverse(Study):
 
         return {"multiverse": Choices}
 
-    def choices(self, suite: Suite) -> Choices | None:
-        return suite.asks.get("multiverse")
+    def captures(self, suite: Suite) -> Sequence[Choices]:
+        return (suite.asks["multiverse"],) if "multiverse" in suite.asks else ()
 
     def asked(self, suite: Suite) -> bool:
         return "multiverse" in suite.asks

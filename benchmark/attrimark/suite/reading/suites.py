@@ -144,8 +144,8 @@ class _Reader:
         suite = Suite(name, tuple(matrices), file=self.file, asks=asks, **own)
         for study in self.catalog.studies:
             self.complaints.extend(Complaint((*path, *each.path), each.message) for each in study.check(suite))
-        kept = (study.choices(suite) for study in self.catalog.studies)
-        return replace(suite, choices=next(filter(None, kept), None))
+        captures = dict.fromkeys(each for study in self.catalog.studies for each in study.captures(suite))
+        return replace(suite, captures=tuple(captures))
 
     def gating(self, primary: Sequence[str] | None, matrices: Sequence[Matrix], path: KeyPath) -> None:
         """What gates a build must be measured here: of explanations or of a model, not over seeds."""
