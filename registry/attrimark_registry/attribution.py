@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -55,9 +55,15 @@ class Cost:
     peak: int | None = None
 
     def __add__(self, other: Cost) -> Cost:
-        mine, theirs = asdict(self), asdict(other)
-        peaks = [peak for peak in (mine.pop("peak"), theirs.pop("peak")) if peak is not None]
-        return Cost(**{name: mine[name] + theirs[name] for name in mine}, peak=max(peaks, default=None))
+        return Cost(
+            subsets=self.subsets + other.subsets,
+            forwards=self.forwards + other.forwards,
+            backwards=self.backwards + other.backwards,
+            tokens=self.tokens + other.tokens,
+            flops=self.flops + other.flops,
+            seconds=self.seconds + other.seconds,
+            peak=max((peak for peak in (self.peak, other.peak) if peak is not None), default=None),
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -50,10 +50,19 @@ class Plugin(BaseModel, ABC):
     version: ClassVar[str] = "1"
     later: ClassVar[frozenset[str]] = frozenset()  # options added since: at their default, they change no identity
     _alias: str | None = PrivateAttr(default=None)
+    _known: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    def __copy__(self) -> Any:
+        copy = super().__copy__()
+        copy._known = {}  # a copy may be given other options
+        return copy
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """What decides its numbers, as plain data."""
+        return self._once("identity", self._identity)
+
+    def _identity(self) -> Mapping[str, Any]:
         unset = {name for name in self.later if getattr(self, name) == type(self).model_fields[name].default}
         options = self.model_dump(mode="json", exclude=unset)
         return {"kind": self.kind, "name": self.name, "version": self.version, "options": options}
@@ -61,7 +70,15 @@ class Plugin(BaseModel, ABC):
     @property
     def digest(self) -> str:
         """A hash of the identity."""
-        return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:16]
+        return self._once(
+            "digest", lambda: hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:16]
+        )
+
+    def _once(self, name: str, verb: Callable[[], Any]) -> Any:
+        """What the options decide, computed the first time that it is asked for: suites have thousands of cells."""
+        if name not in self._known:
+            self._known[name] = verb()
+        return self._known[name]
 
     def __eq__(self, other: object) -> bool:
         # what a suite calls it makes no difference
@@ -85,6 +102,9 @@ class Plugin(BaseModel, ABC):
     @property
     def written(self) -> str:
         """The name, with the options that differ from their defaults: `shapley-sampling(permutations=5)`."""
+        return self._once("written", self._written)
+
+    def _written(self) -> str:
         told = ", ".join(f"{name}={value}" for name, value in self._options)
         return f"{self.name}({told})" if told else self.name
 
@@ -100,14 +120,13 @@ class Plugin(BaseModel, ABC):
     def __str__(self) -> str:
         """The alias, or the name with its options, shortened where they are long: what tables and titles show."""
         written = self.written
-        return self._alias or (written if len(written) <= LONGEST else self._shortened)
+        return self._alias or (written if len(written) <= LONGEST else self._once("shortened", self._shortened))
 
     @property
     def _options(self) -> list[tuple[str, Any]]:
         options = self.model_dump(mode="json", exclude_defaults=True)
         return [(name, value) for name, value in options.items() if value is not None]
 
-    @property
     def _shortened(self) -> str:
         """As many options as fit, with a mark that keeps it different from others of its kind."""
         mark = f" #{self.digest[:4]}"

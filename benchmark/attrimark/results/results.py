@@ -72,5 +72,8 @@ def metrics_of(cells: Sequence[Cell]) -> dict[str, Metric]:
 
 def shown(records: Mapping[str, Record], cells: Iterable[Cell]) -> dict[str, Record]:
     """Records by cell, their parts called as a suite calls them."""
-    names = {cell.id: cell.names for cell in cells if cell.id in records}
-    return {cell: replace(record, specs={**record.specs, **names[cell]}) for cell, record in records.items()}
+    called = {cell.id: cell for cell in cells if cell.has_own_names}
+    return {
+        cell: replace(record, specs={**record.specs, **called[cell].names}) if cell in called else record
+        for cell, record in records.items()
+    }

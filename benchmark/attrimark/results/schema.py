@@ -186,13 +186,12 @@ def digest_of(cell: tuple[Any, ...], metrics: Iterable[tuple[Any, ...]], measure
         metrics: place, metric, status, reason.
         measures: place, metric, operator, texts, values, diagnostics.
     """
-    sha256 = hashlib.sha256()
-    for row in (cell[1:-1], *metrics, *measures):
-        for part in row:
-            data = part if isinstance(part, bytes) else repr(part).encode(errors="surrogatepass")
-            sha256.update(b"%d:" % len(data))
-            sha256.update(data)
-    return sha256.digest()
+    parts = [
+        part if isinstance(part, bytes) else repr(part).encode(errors="surrogatepass")
+        for row in (cell[1:-1], *metrics, *measures)
+        for part in row
+    ]
+    return hashlib.sha256(b"".join([b"%d:%b" % (len(part), part) for part in parts])).digest()
 
 
 def seal(database: sqlite3.Connection, key: int) -> None:

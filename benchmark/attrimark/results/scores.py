@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from attrimark_registry.attribution import Record
 from attrimark_registry.removal import OPERATORS
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from .packed import Values, rows_of
 
@@ -120,7 +120,8 @@ def operators_of(records: Iterable[Record], metric: str) -> tuple[str, ...]:
 def texts_of(records: Iterable[Record], metric: str | None = None) -> tuple[str, ...]:
     """Those that any of the records has a measure of, by that metric or by any."""
     rows = (row for record in records for row in rows_of(record.measures) if metric in (None, row.metric))
-    return tuple(dict.fromkeys(text for row in rows for text in row.texts))
+    lists = dict.fromkeys(row.texts for row in rows)  # few: most cells are of the same texts
+    return tuple(dict.fromkeys(text for texts in lists for text in texts))
 
 
 def scores(
@@ -147,6 +148,7 @@ def scores(
         operators_of(every, metric) if operators is None else tuple(operators),
     )
     index = [{name: place for place, name in enumerate(axis)} for axis in axes]
+    among: dict[tuple[str, ...], tuple[Bool[np.ndarray, " texts"], Int[np.ndarray, " texts"]]] = {}
     total = np.zeros([len(axis) for axis in axes])
     count, broken = np.zeros(total.shape, dtype=int), np.zeros(total.shape, dtype=bool)
     measured = False
@@ -157,10 +159,13 @@ def scores(
             measured = True
             if row.operator in index[2]:
                 values, applies = (row.values, row.applies) if diagnostic is None else _diagnostic(row, diagnostic)
-                known = np.array([text in index[1] for text in row.texts], dtype=bool) & applies
-                places = [index[1][text] for text, here in zip(row.texts, known, strict=True) if here]
+                if row.texts not in among:
+                    places = np.array([index[1].get(text, -1) for text in row.texts], dtype=np.int64)
+                    among[row.texts] = places >= 0, places
+                asked, places = among[row.texts]
+                known = asked & applies
                 finite = np.isfinite(values[known])
-                at = index[0][seed], places, index[2][row.operator]
+                at = index[0][seed], places[known], index[2][row.operator]
                 total[at] += np.where(finite, values[known], 0.0)
                 count[at] += 1
                 broken[at] |= ~finite
@@ -183,6 +188,8 @@ def scores_of_network(record: Record, metric: str) -> ScoreArray:
 
 
 def _diagnostic(row: Values, name: str) -> tuple[Float[np.ndarray, " texts"], Bool[np.ndarray, " texts"]]:
+    if not row.notes:
+        return np.full(len(row.texts), np.nan), np.zeros(len(row.texts), dtype=bool)
     found = [notes.get(name) for notes in row.diagnostics]
     return np.array([np.nan if each is None else each for each in found]), np.array(
         [each is not None for each in found]

@@ -136,7 +136,10 @@ class Store:
                 row[1]: _record(row, metrics.get(row[0], []), measures.get(row[0], []), contents, self.path)
                 for row in rows
             }
-        return {cell: as_told(found[cell], self.telling) for cell in wanted if cell in found}
+        kept = {cell: found[cell] for cell in wanted if cell in found}
+        if self.telling is everything:
+            return kept
+        return {cell: as_told(record, self.telling) for cell, record in kept.items()}
 
     def _all_cells(self) -> list[tuple[Any, ...]]:
         """Every row of cells, in the order of the file: what leads to a row may be damaged, and then misses some."""
@@ -328,8 +331,8 @@ def _record(
         status=status,
         cause=cause,
         reason=reason,
-        own=Cost(**json.loads(own)),
-        actual=Cost(**json.loads(actual)),
+        own=_cost(own),
+        actual=_cost(actual),
         left_out=_plain(left_out),
         bundle=bundle,
         machine=_plain(machine),
@@ -347,8 +350,15 @@ def _texts(content: str) -> tuple[str, ...]:
     return tuple(json.loads(content))
 
 
+# cells share most of what follows, and nobody changes a record
+@lru_cache(maxsize=1024)
 def _plain(content: str) -> dict[str, Any]:
     return json.loads(content)
+
+
+@lru_cache(maxsize=1024)
+def _cost(content: str) -> Cost:
+    return Cost(**json.loads(content))
 
 
 def _damaged(path: Path, what: str) -> Damaged:

@@ -64,6 +64,11 @@ class Variant:
         return cell_name(self.place, seed=self.seed)
 
     @cached_property
+    def has_own_names(self) -> bool:
+        """Whether tables call any of its parts otherwise than a record does."""
+        return any(str(part) != part.written for part in (self.dataset, self.model, *self.chain))
+
+    @cached_property
     def examples(self) -> tuple[Example, ...]:
         """The texts that are explained."""
         return splits_of(self.dataset).test[: self.explain]
@@ -98,6 +103,11 @@ class Variant:
     def kinds(self) -> frozenset[NetworkKind] | None:
         """What kinds that need care the network is of; None where that is not known."""
         return self.model.network_kinds()
+
+    @cached_property
+    def parts_as_json(self) -> str:
+        """The same, as hashes of its cells hold it."""
+        return _as_json(dict(self.parts))
 
     def _parts(self, weights: str) -> Mapping[str, Any]:
         seeded = any(isinstance(step, Strategy) and step.seeded for step in self.chain)
@@ -145,13 +155,13 @@ class Cell:
     @cached_property
     def id(self) -> str:
         """A content hash: equal numbers, equal id."""
-        return self._id(self.variant.parts, self.numerics)
+        return self._id(self.variant.parts_as_json, self.numerics)
 
     @cached_property
     def former_id(self) -> str | None:
         """The id that an earlier version gave it; None where that cannot be known."""
         parts = self.variant.former_parts
-        return None if parts is None else self._id(parts, [])
+        return None if parts is None else self._id(_as_json(dict(parts)), [])
 
     @cached_property
     def numerics(self) -> list[str]:
@@ -159,11 +169,10 @@ class Cell:
         removes = (self.operator,) if self.operator and isinstance(self.method, SubsetMethod) else ()
         return numerics(self.variant.kinds, Asked(self.method, removes, self.variant.trains))
 
-    def _id(self, parts: Mapping[str, Any], numerics: Sequence[str]) -> str:
-        method = self.method and dict(self.method.identity)
-        own = [method, self.suite_seed, self.replicate, self.operator, self.pooling, self.isolate]
-        own += ["each token"] if self.each_token else []
-        return _digest([dict(parts), own if method else None, *([numerics] if numerics else [])])
+    def _id(self, parts: str, numerics: Sequence[str]) -> str:
+        settings = (self.suite_seed, self.replicate, self.operator, self.pooling, self.isolate, self.each_token)
+        rest = [_explained(self.method, settings), *([_as_json(numerics)] if numerics else [])]
+        return hashlib.sha256(f"[{', '.join([parts, *rest])}]".encode()).hexdigest()
 
     @cached_property
     def judgements(self) -> Mapping[str, Metric]:
@@ -239,6 +248,11 @@ class Cell:
             "chain": self.variant.chain_name,
             "method": self.method and str(self.method),
         }
+
+    @property
+    def has_own_names(self) -> bool:
+        """Whether tables call any of its parts otherwise than a record does."""
+        return self.variant.has_own_names or (self.method is not None and str(self.method) != self.method.written)
 
     @property
     def specs(self) -> Mapping[str, Any]:
@@ -380,7 +394,18 @@ def _unmet(plugin: Strategy | Method | ModelMetric, variant: Variant) -> str | N
 
 
 def _digest(parts: Sequence[Any] | Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(_as_json(parts).encode()).hexdigest()
+
+
+def _as_json(parts: Any) -> str:
+    return json.dumps(parts, sort_keys=True, ensure_ascii=False)
+
+
+@lru_cache(maxsize=1024)
+def _explained(method: Method | None, settings: tuple[Any, ...]) -> str:
+    """What a cell adds to its variant, as JSON: the same for all variants."""
+    *rest, each_token = settings
+    return _as_json(method and [dict(method.identity), *rest, *(["each token"] if each_token else [])])
 
 
 @lru_cache(maxsize=64)

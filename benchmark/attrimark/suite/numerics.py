@@ -13,10 +13,9 @@ from attrimark_registry.network_kinds import NetworkKind
 from attrimark_registry.plugin import Method
 from attrimark_registry.removal import Operator
 
-
-# What hashes say of the operators where a suite names none. Which these are is known only once a network is loaded, for
-# its tokenizer and its code may refuse some; so hashes hold the rule that chooses. The first rule has no name in them: a
-# later one is written here, and what was stored by the first stays under hashes of its own, with the operators it had.
+# What hashes say of the operators where a suite names none. Which these are is known only once a network is loaded,
+# for its tokenizer and its code may refuse some; so hashes hold the rule that chooses. The first rule has no name in
+# them: a later one is written here, and what was stored by the first stays under hashes of its own.
 DEFAULT_OPERATORS: tuple[str, ...] = ()
 
 
