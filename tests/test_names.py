@@ -18,7 +18,7 @@ from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.models.hub_classifier import HubClassifier
 from attrimark_plugins.strategies.full import Full
 from attrimark_registry.catalog import load_catalog
-from attrimark_registry.plugin import LONGEST
+from attrimark_registry.spelling import LONGEST
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st

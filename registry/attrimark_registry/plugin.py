@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
@@ -22,11 +21,8 @@ from .encoding import Batch
 from .model import How, Model
 from .network_kinds import NetworkKind
 from .reading import Answer, Reading
+from .spelling import shown, written
 from .text import Example, Feature, Splits
-
-LONGEST = 60  # characters of a name with its options, where tables and titles show it
-LEAST_OF_A_VALUE = 12
-_REVISION = re.compile(r"(?<=@[0-9a-f]{7})[0-9a-f]{33}\b")
 
 Kind = Literal["dataset", "model", "strategy", "quantizer", "method", "metric"]
 Need = Literal["gradients", "attentions", "pretrained", "labels"]
@@ -49,36 +45,23 @@ class Plugin(BaseModel, ABC):
     name: ClassVar[str]
     version: ClassVar[str] = "1"
     later: ClassVar[frozenset[str]] = frozenset()  # options added since: at their default, they change no identity
-    _alias: str | None = PrivateAttr(default=None)
-    _known: dict[str, Any] = PrivateAttr(default_factory=dict)
+    __alias: str | None = PrivateAttr(default=None)
+    __known: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     def __copy__(self) -> Any:
         copy = super().__copy__()
-        copy._known = {}  # a copy may be given other options
+        copy.__known = {}  # a copy may be given other options
         return copy
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """What decides its numbers, as plain data."""
-        return self._once("identity", self._identity)
-
-    def _identity(self) -> Mapping[str, Any]:
-        unset = {name for name in self.later if getattr(self, name) == type(self).model_fields[name].default}
-        options = self.model_dump(mode="json", exclude=unset)
-        return {"kind": self.kind, "name": self.name, "version": self.version, "options": options}
+        return self.__once("identity", lambda: _identity(self))
 
     @property
     def digest(self) -> str:
         """A hash of the identity."""
-        return self._once(
-            "digest", lambda: hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:16]
-        )
-
-    def _once(self, name: str, verb: Callable[[], Any]) -> Any:
-        """What the options decide, computed the first time that it is asked for: suites have thousands of cells."""
-        if name not in self._known:
-            self._known[name] = verb()
-        return self._known[name]
+        return self.__once("digest", lambda: _digest(self.identity))
 
     def __eq__(self, other: object) -> bool:
         # what a suite calls it makes no difference
@@ -91,27 +74,23 @@ class Plugin(BaseModel, ABC):
     @property
     def alias(self) -> str | None:
         """What a suite calls it (`as = "my-model"`), if anything."""
-        return self._alias
+        return self.__alias
 
     def called(self: P, alias: str | None) -> P:
         """The same plugin under another name; no number depends on it."""
         copy = self.model_copy()
-        copy._alias = alias
+        copy.__alias = alias
         return copy
 
     @property
     def written(self) -> str:
         """The name, with the options that differ from their defaults: `shapley-sampling(permutations=5)`."""
-        return self._once("written", self._written)
-
-    def _written(self) -> str:
-        told = ", ".join(f"{name}={value}" for name, value in self._options)
-        return f"{self.name}({told})" if told else self.name
+        return self.__once("written", lambda: written(self.name, self.__options()))
 
     @property
     def brief(self) -> str:
         """The alias, or the name without options."""
-        return self._alias or self.name
+        return self.__alias or self.name
 
     def goes_by(self, name: str) -> bool:
         """Whether a suite or an option of the command line means this one by that name."""
@@ -119,32 +98,26 @@ class Plugin(BaseModel, ABC):
 
     def __str__(self) -> str:
         """The alias, or the name with its options, shortened where they are long: what tables and titles show."""
-        written = self.written
-        return self._alias or (written if len(written) <= LONGEST else self._once("shortened", self._shortened))
+        return self.__alias or self.__once("shown", lambda: shown(self.name, self.__options(), self.digest))
 
-    @property
-    def _options(self) -> list[tuple[str, Any]]:
-        options = self.model_dump(mode="json", exclude_defaults=True)
-        return [(name, value) for name, value in options.items() if value is not None]
+    def __options(self) -> Mapping[str, Any]:
+        return self.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
 
-    def _shortened(self) -> str:
-        """As many options as fit, with a mark that keeps it different from others of its kind."""
-        mark = f" #{self.digest[:4]}"
-        parts: list[str] = []
-        for name, value in self._options:
-            room = LONGEST - len(f"{self.name}({', '.join([*parts, name])}=, …{mark})")
-            if room < LEAST_OF_A_VALUE:
-                return f"{self.name}({', '.join([*parts, '…'])}{mark})"
-            parts.append(f"{name}={_shortened(str(value), room)}")
-        return f"{self.name}({', '.join(parts)}{mark})"
+    def __once(self, name: str, verb: Callable[[], Any]) -> Any:
+        """What the options decide, computed the first time that it is asked for: suites have thousands of cells."""
+        if name not in self.__known:
+            self.__known[name] = verb()
+        return self.__known[name]
 
 
-def _shortened(value: str, most: int) -> str:
-    """Of revisions seven digits; of prompts the beginning, and of paths the end, where they differ from each other."""
-    value = _REVISION.sub("", " ".join(value.split()))
-    if len(value) <= most:
-        return value
-    return value[: most - 1] + "…" if " " in value else "…" + value[1 - most :]
+def _identity(plugin: Plugin) -> Mapping[str, Any]:
+    unset = {name for name in plugin.later if getattr(plugin, name) == type(plugin).model_fields[name].default}
+    options = plugin.model_dump(mode="json", exclude=unset)
+    return {"kind": plugin.kind, "name": plugin.name, "version": plugin.version, "options": options}
+
+
+def _digest(identity: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class Dataset(Plugin, ABC):

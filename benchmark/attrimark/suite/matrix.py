@@ -171,7 +171,8 @@ class Cell:
 
     def _id(self, parts: str, numerics: Sequence[str]) -> str:
         settings = (self.suite_seed, self.replicate, self.operator, self.pooling, self.isolate, self.each_token)
-        rest = [_explained(self.method, settings), *([_as_json(numerics)] if numerics else [])]
+        explained = _explained(cast(Any, self.method), settings)  # a type checker takes frozen models for unhashable
+        rest = [explained, *([_as_json(numerics)] if numerics else [])]
         return hashlib.sha256(f"[{', '.join([parts, *rest])}]".encode()).hexdigest()
 
     @cached_property

@@ -43,7 +43,7 @@ class PretrainedHere(ModelSource, ABC):
         """The options, the recipe and the libraries' versions."""
         return _hashed([self.digest, self._key()])[:16]
 
-    def formerfingerprint(self) -> str | None:
+    def former_fingerprint(self) -> str | None:
         """The options and the hashes of the weights, where an earlier version made them on this machine."""
         folder = kept(self.name, self._former_key())
         return None if folder is None else fingerprint(self, f"path:{folder}")
