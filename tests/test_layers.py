@@ -19,7 +19,7 @@ LAYERS = {
     "statistics": set(),
     "document": {"statistics"},
     "suite": set(),
-    "results": {"suite"},
+    "results": {"statistics", "suite"},
     "run": {"results", "suite"},
     "studies": {"document", "results", "statistics", "suite"},
     "api": {"document", "results", "run", "studies", "suite"},

@@ -11,7 +11,7 @@ from attrimark.suite.matrix import Cell
 
 from .quality_change import FEWEST_TEXTS, POWER, detectable, texts_needed
 from .recorded import Recorded, group_of
-from .score_table import score_table
+from .score_array import score_array
 
 ASSUMED = 0.2  # standard deviation over texts, where no value of a metric is known
 
@@ -97,4 +97,4 @@ def _tables(recorded: Recorded, metric: str) -> list[np.ndarray]:
     for name, cell in sorted(recorded.cells.items()):
         if metric in cell.values:
             groups.setdefault(group_of(name), []).append(name)
-    return [score_table(recorded, names, metric) for names in groups.values()]
+    return [score_array(recorded, names, metric).by_text for names in groups.values()]

@@ -35,7 +35,7 @@ from .recorded import (
     name_of,
     rounded,
 )
-from .score_table import score_table
+from .score_array import score_array
 from .tolerances import LIMITED_BY_MACHINE, is_equal, smallest_change, tolerance_of
 
 KEPT = 1 / 3  # of a tolerance: what moved less stays as it was recorded
@@ -155,7 +155,7 @@ def means_by_group(recorded: Recorded) -> dict[str, dict[str, tuple[float, ...]]
     found: dict[str, dict[str, tuple[float, ...]]] = {}
     for group, metrics in cells.items():
         for metric, names in metrics.items():
-            table = score_table(recorded, names, metric)
+            table = score_array(recorded, names, metric).by_text
             known = [row[np.isfinite(row)] for row in table]
             if means := tuple(rounded(float(row.mean())) for row in known if len(row)):
                 found.setdefault(group, {})[metric] = means

@@ -14,13 +14,14 @@ import numpy as np
 from attrimark_registry.text import Example
 from jaxtyping import Float
 
+from attrimark.results.paired import paired
 from attrimark.statistics.holm import holm
 from attrimark.statistics.intervals import FEWEST_SEEDS
 
 from .quality_change import ALPHA, FEWEST_TEXTS, detectable, new_seed_detectable, new_seed_p_value, p_value
 from .recorded import Recorded, RecordedCell, Values, group_of
 from .recording import means_by_group
-from .score_table import score_table, texts_of
+from .score_array import score_array
 from .tolerances import LIMITED_BY_MACHINE, is_equal, smallest_change, tolerance_of
 from .worst_texts import WorstText, by_cost, by_value
 
@@ -280,12 +281,8 @@ def _group(
     refused = next(filter(None, (cell.scores(metric).refusal for side in sides for cell in side)), None)
     if changed or refused:
         return replace(finding, verdict="incomparable", reason=changed or refused)
-    texts = sorted(texts_of(before, names, metric) | texts_of(after, names, metric))
-    old, new = (score_table(side, names, metric, texts) for side in (before, after))
-    # a text that one side alone has would move a mean though nothing else did
-    both = np.isfinite(old) & np.isfinite(new)
-    old, new = (np.where(both, table, np.nan) for table in (old, new))
-    finding = replace(finding, before=_mean(old), after=_mean(new))
+    made = paired(score_array(before, names, metric), score_array(after, names, metric))
+    finding = replace(finding, before=_mean(made.before), after=_mean(made.after))
     if all(_is_equal(one.values[metric], other.values[metric]) for one, other in sides):
         return replace(finding, reason="equal for every text")
     better = sides[0][1].facts.metrics[metric].better
@@ -294,13 +291,13 @@ def _group(
     higher = better == "higher"
     trained_again = any(one.facts.weights != other.facts.weights for one, other in sides)
     worst = by_value(*max(sides, key=lambda pair: _lost(*pair, metric, higher)), metric, examples)
-    known = old.mean(axis=0)
+    known = made.before.mean(axis=0)
     threshold = smallest_change(known[np.isfinite(known)])
     if (mode or ("retrained" if trained_again else "same-weights")) == "retrained":
         # the reseeded models, or the suite's own seeds where these are enough
         reseeds = before.reseeds.get(group, {}).get(metric) or means[0][group][metric]
         return _retrained(finding, reseeds, means[1][group][metric], higher, threshold, worst)
-    drops = (old - new) * (1 if higher else -1)
+    drops = made.change * (-1 if higher else 1)
     return _paired(finding, drops, threshold, worst)
 
 

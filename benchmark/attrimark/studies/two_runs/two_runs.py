@@ -17,12 +17,12 @@ from attrimark_registry.plugin import Metric
 from attrimark.results.entries import Entry, Place, Spend, by_place, entries_of, seeds_of, shared_texts
 from attrimark.results.model_metrics import accuracy_of, alone
 from attrimark.results.nothing import Nothing
-from attrimark.results.scores import NOTHING_FOREIGN, BySeedAndText, foreign, operators_of
+from attrimark.results.paired import paired
+from attrimark.results.scores import BySeedAndText, operators_of
 from attrimark.statistics.effect_size import standardised
 from attrimark.statistics.intervals import Estimate, simultaneous_level
 from attrimark.statistics.next_seed import holds_on_next_seed
 from attrimark.statistics.simultaneous import simultaneous
-from attrimark.statistics.ties import resolved
 from attrimark.statistics.verdict import Verdict, towards_better, verdict_of
 
 from .provenance import differences
@@ -227,14 +227,11 @@ def _sides(
     for label, pair in pairs.items():
         of_each = [operators_of(entry.records.values(), digest) for entry in pair]
         both = [each for each in of_each[0] if each in of_each[1]]
-        away = foreign(both, *(entry.home for entry in pair))
-        arrays = [entry.scores(digest, texts, both) for entry in pair]
-        problem = next(filter(None, (array.problem for array in arrays)), None)
-        if problem or not away.any():
-            reasons[label] = problem or NOTHING_FOREIGN
+        made = paired(*(entry.scores(digest, texts, both) for entry in pair))
+        if made.problem:
+            reasons[label] = made.problem
         else:
-            alike = resolved({place: array.values[:, :, away] for place, array in enumerate(arrays)})
-            found[label] = alike[0].mean(axis=2), alike[1].mean(axis=2)
+            found[label] = made.before, made.after
     if found:
         whole = np.isfinite(np.stack([each for sides in found.values() for each in sides])).all(axis=(0, 1))
         if not whole.any():
