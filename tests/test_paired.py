@@ -31,7 +31,7 @@ def test_where_every_operator_is_one_of_the_methods_own_there_is_no_pair(home):
 def test_what_networks_cannot_resolve_is_no_change():
     before = array([[[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]])
     after = array([[[1.00001, 1.0], [2.0, 1.99999], [3.1, 3.1]]])
-    assert paired(before, after).change.tolist() == pytest.approx([[0, 0, 0.1]])
+    assert paired(before, after).change[0].tolist() == pytest.approx([0, 0, 0.1])
 
 
 def test_a_text_without_a_score_on_one_side_has_none_on_the_other():
