@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .finding import Finding
 from .section import Section, unfolded
 
 
@@ -16,11 +17,15 @@ class Document:
     Attributes:
         data: makes the same as plain values that JSON can hold.
         rows: makes the same in long format, one value or method a row; None for what the tables show, cell by cell.
+        findings: makes what was checked, for build servers.
+        name: of the whole, where a format needs one.
     """
 
     sections: tuple[Section, ...]
     data: Callable[[], Any] = list
     rows: Callable[[], Sequence[Mapping[str, Any]] | None] = lambda: None
+    findings: Callable[[], Sequence[Finding]] = tuple
+    name: str = ""
 
     def long_format(self) -> Iterator[Mapping[str, Any]]:
         """All rows, each with the same keys."""

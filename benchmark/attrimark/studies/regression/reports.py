@@ -12,13 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from glob import escape
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
+from typing import Any, Literal
 
 from attrimark_registry.errors import AttrimarkError
 
+from attrimark.document.document import Document
+from attrimark.document.finding import Finding as Check
 from attrimark.document.grid import WIDTH, Grid, tabulated
 from attrimark.document.plain import plain
+from attrimark.document.render.junit import Junit
 from attrimark.results.bundle import write_whole
 from attrimark.statistics.intervals import FEWEST_SEEDS
 
@@ -113,27 +115,22 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def as_junit(report: Report) -> bytes:
+def as_junit(report: Report) -> str:
     """JUnit's XML: one case for each finding; what gates and got worse fails, what cannot be told is skipped."""
-    cases = _sorted(report)
-    kinds = [_outcome(finding) for finding in cases]
-    suite = ElementTree.Element(
-        "testsuite",
-        name=_xml(f"attrimark regress {report.suite}"),
-        tests=str(len(cases)),
-        failures=str(kinds.count("failure")),
-        errors=str(kinds.count("error")),
-        skipped=str(kinds.count("skipped")),
+    checks = [_check(report, finding) for finding in _sorted(report)]
+    return Junit().render(Document((), findings=lambda: checks, name=f"attrimark regress {report.suite}"))
+
+
+def _check(report: Report, finding: Finding) -> Check:
+    outcome = _outcome(finding)
+    worst = [line for each in finding.worst for line in _worst(each)]
+    return Check(
+        finding.cell,
+        finding.what,
+        outcome,
+        "" if outcome == "passed" else f"{finding.verdict}: {finding.reason}",
+        (*worst, f"again: {report.again(finding)}") if _is_bad(finding) else (),
     )
-    for finding, kind in zip(cases, kinds, strict=True):
-        case = ElementTree.SubElement(suite, "testcase", classname=_xml(finding.cell), name=_xml(finding.what))
-        if kind:
-            entry = ElementTree.SubElement(case, kind, message=_xml(f"{finding.verdict}: {finding.reason}"))
-            if _is_bad(finding):
-                worst = [line for each in finding.worst for line in _worst(each)]
-                entry.text = _xml("\n".join([*worst, f"again: {report.again(finding)}"]))
-    ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
 
 
 def as_markdown(report: Report, most: int = MOST_MARKDOWN) -> str:
@@ -163,7 +160,7 @@ def as_markdown(report: Report, most: int = MOST_MARKDOWN) -> str:
 
 def write_junit(report: Report, path: Path) -> None:
     """Raises AttrimarkError where the file cannot be written; one that was there stays."""
-    write_whole(as_junit(report), path)
+    write_whole(as_junit(report).encode(), path)
 
 
 def append_markdown(report: Report, path: Path) -> None:
@@ -193,11 +190,11 @@ def _is_bad(finding: Finding) -> bool:
     return finding.verdict in ("regressed", "missing")
 
 
-def _outcome(finding: Finding) -> str | None:
+def _outcome(finding: Finding) -> Literal["passed", "failure", "error", "skipped"]:
     """How JUnit takes a finding; one that only informs never fails."""
     if _is_bad(finding) and finding.gates:
         return "error" if finding.kind == "state" else "failure"
-    return "skipped" if finding.verdict not in ("same", "improved") else None
+    return "passed" if finding.verdict in ("same", "improved") else "skipped"
 
 
 def _verdict(finding: Finding) -> str:
@@ -269,11 +266,6 @@ def _fenced(lines: Sequence[str]) -> list[str]:
     longest = max((len(run) for line in lines for run in re.findall(r"`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return [fence, *map(_printable, lines), fence]
-
-
-def _xml(text: str) -> str:
-    """Without the characters that XML cannot hold."""
-    return re.sub(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)
 
 
 def to_line(report: Report) -> str:
