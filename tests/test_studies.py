@@ -166,6 +166,27 @@ def test_a_study_whose_name_is_taken_is_broken_and_ours_stays(shell, tmp_path):
     assert "over seeds" in shell("stability", "seeds", "--store", "store").output
 
 
+@pytest.mark.parametrize("quotes", [True, False])
+def test_a_study_that_fails_takes_no_other_with_it(shell, tmp_path, quotes):
+    broken = CODE.replace("def analyse(self, results, method=None, **chosen):", """def analyse(self, results, **chosen):
+        raise KeyError("a text that nobody may read")
+
+    def made(self, results, method=None, **chosen):""")  # fmt: skip
+    distribution(tmp_path / "site", broken)
+    suites = Path("benchmarks.toml")
+    text = suites.read_text().replace(
+        "[suites.films]", "[suites.films]" if quotes else "[suites.films]\nstore_text = false"
+    )
+    suites.write_text(text + "\n[suites.films.my_counts]\nleast = 1\n")
+    told = shell("report", "films", "--store", "store", "-o", "page.html")
+    page = Path("page.html").read_text("utf-8")
+    assert told.exit_code == 0
+    assert "What could not be shown" in page
+    assert "my-counts failed with KeyError" in page
+    assert "tiny-encoder" in page
+    assert ("nobody may read" in page + told.output) == quotes
+
+
 def test_the_documents_example_is_such_a_study(shell, tmp_path):
     (example,) = re.findall(r"```python\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
     distribution(tmp_path / "site", example)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,22 +66,24 @@ def command(suite: str, config: Path, store: Path, output: Path, texts: int, fig
 
 def parts_of(studies: Sequence[Study], results: Results, **chosen: Any) -> list[Section]:
     """What every study that the suite asks for has to say, and what could not be shown."""
-    from attrimark_registry.errors import AttrimarkError
-
     from attrimark.document.section import Section
 
+    from .study import attempted
+
+    suite = results.suite
     parts: list[Section] = []
     refused: list[str] = []
     for study in studies:
-        if study.asked(results.suite):
-            try:
-                part = study.part(study.analyse(results, **chosen), results.suite)
-            # one part that cannot be had takes no other with it
-            except AttrimarkError as reason:
-                refused.append(str(reason))
-            else:
-                parts += [part] if part.sections else []
+        part, reason = attempted(study, partial(_part, study, results, **chosen), suite)
+        parts += [part] if part and part.sections else []
+        refused += [reason] if reason else []
     return [*parts, Section("What could not be shown", sentences=tuple(refused))] if refused else parts
+
+
+def _part(study: Study, results: Results, **chosen: Any) -> Section | None:
+    """None where the suite does not ask for it."""
+    suite = results.suite
+    return study.part(study.analyse(results, **chosen), suite) if study.asked(suite) else None
 
 
 def heading_of(studies: Sequence[Study], results: Results) -> Heading:

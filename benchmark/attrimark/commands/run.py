@@ -70,7 +70,7 @@ def command(
         if summary["ok"] and not as_json:
             figures = store / "figures" / suite
             asked = [study for study in others if study.asked(chosen)]
-            if not chosen.compares_seeds:
+            if first.drawn_after_run(chosen):
                 write_drawings(drawings_with(first, document.sections, results, catalog.studies), figures)
             for study in asked:
                 show(study, results, figures)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from attrimark.document.section import Drawing, Section
     from attrimark.results.results import Results
     from attrimark.suite.suite import Suite
+
+
+log = logging.getLogger("attrimark.plugins")
+
+Found = TypeVar("Found")
 
 
 def command_of(study: Study) -> click.Command:
@@ -94,20 +101,35 @@ def write_drawings(drawings: Iterable[Drawing], folder: Path, endings: Sequence[
 
 
 def show(study: Study, results: Results, figures: Path) -> None:
-    """Print what a study finds in the results of a run, and draw it; why, where it finds nothing."""
-    from attrimark_registry.errors import AttrimarkError
-
+    """Print what a study finds in the results of a run, and draw it; why, where it finds nothing or fails."""
     from .telling import tell
 
-    try:
-        findings = study.analyse(results)
-    except AttrimarkError as reason:
+    document, reason = attempted(study, lambda: study.document(study.analyse(results), results.suite), results.suite)
+    if document is None:
         click.echo(f"{study.title}: {reason}", err=True)
         return
-    document = study.document(findings, results.suite)
     tell(document)
-    if drawings := list(study.drawings(document.sections, results)):
+    drawings, reason = attempted(study, lambda: list(study.drawings(document.sections, results)), results.suite)
+    if reason:
+        click.echo(f"{study.title}: {reason}", err=True)
+    if drawings:
         write_drawings(drawings, figures)
+
+
+def attempted(study: Study, verb: Callable[[], Found], suite: Suite) -> tuple[Found | None, str | None]:
+    """What a study makes of results, or why it makes nothing: where it fails, the others are still shown."""
+    from attrimark_registry.errors import AttrimarkError
+
+    try:
+        return verb(), None
+    except AttrimarkError as reason:
+        return None, str(reason)
+    # a study may be a stranger's code
+    except Exception as error:
+        if not suite.store_text:
+            return None, f"{study.name} failed with {type(error).__name__}; its message is hidden (store_text = false)"
+        log.warning("%s", traceback.format_exc())
+        return None, f"{study.name} failed with {type(error).__name__}: {error}"
 
 
 def _parameter(option: Option) -> click.Option:

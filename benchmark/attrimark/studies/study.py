@@ -87,6 +87,10 @@ class Study(ABC):
         """Whether a suite's results can answer it."""
         return True
 
+    def drawn_after_run(self, suite: Suite) -> bool:
+        """Whether a run draws its figures."""
+        return True
+
     def marks(self) -> Mapping[str, str]:
         """What a mark behind a number in its tables says."""
         return {}

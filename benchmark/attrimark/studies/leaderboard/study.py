@@ -41,6 +41,9 @@ class Leaderboard(Study):
 
         return any(map(has_column, metrics_of(suite)))
 
+    def drawn_after_run(self, suite: Suite) -> bool:
+        return not suite.compares_seeds  # figures over seeds say more
+
     def marks(self) -> Mapping[str, str]:
         from .marks import MARKS
 
