@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from attrimark.cli import main
-from attrimark_registry import AttrimarkError, load_catalog
+from attrimark_registry import load_catalog
 from click.testing import CliRunner
 
 HEALTHY = """
@@ -87,17 +87,52 @@ def test_a_broken_plugin_breaks_nothing_else(install: Install, case: str) -> Non
     assert catalog.find("method", "leave-one-out")
 
 
-def test_two_plugins_of_one_name_are_an_error_that_names_both(install: Install) -> None:
+def test_two_plugins_of_one_name_are_broken_and_name_each_other(install: Install) -> None:
     install("one_lens", HEALTHY.replace("{name}", "lens"))
     install("two_lens", HEALTHY.replace("{name}", "lens"))
-    with pytest.raises(AttrimarkError, match=r'two method plugins are named "lens": from one_lens .* and two_lens'):
-        load_catalog()
+    install("other_lens", HEALTHY.replace("{name}", "spectacles"))
+    catalog = load_catalog()
+    assert "lens" not in catalog.entries["method"]
+    assert "spectacles" in catalog.entries["method"]
+    assert {each.distribution for each in catalog.broken} >= {"one_lens", "two_lens"}
+    assert any(
+        '2 method plugins are named "lens": from one_lens (one_lens) and two_lens (two_lens)' in each.reason
+        for each in catalog.broken
+    )
 
 
 def test_a_built_in_name_cannot_be_taken(install: Install) -> None:
     install("late_lens", HEALTHY.replace("{name}", "leave-one-out"))
-    with pytest.raises(AttrimarkError, match=r"from attrimark \(attrimark_plugins.* and late_lens"):
-        load_catalog()
+    catalog = load_catalog()
+    assert catalog.entries["method"]["leave-one-out"].distribution == "attrimark"
+    (broken,) = (each for each in catalog.broken if each.distribution == "late_lens")
+    assert "from attrimark (attrimark_plugins" in broken.reason
+    assert "leave-one-out" in CliRunner().invoke(main, ["plugins", "--kind", "method"]).stdout
+
+
+@pytest.mark.parametrize(
+    ("allowed", "found"),
+    [
+        ("", {"lens", "spectacles"}),
+        ("none", set()),
+        ("Near.Lens", {"lens"}),
+        ("near_lens, far-lens", {"lens", "spectacles"}),
+    ],
+)
+def test_the_environment_chooses_whose_plugins_are_used(install: Install, monkeypatch, allowed, found) -> None:
+    install("near_lens", HEALTHY.replace("{name}", "lens"))
+    install("far_lens", HEALTHY.replace("{name}", "spectacles"))
+    monkeypatch.setenv("ATTRIMARK_PLUGINS", allowed)
+    methods = load_catalog().entries["method"]
+    assert {"lens", "spectacles"} & methods.keys() == found
+    assert "leave-one-out" in methods
+
+
+def test_what_is_printed_at_import_leaves_data_clean(install: Install) -> None:
+    install("loud_lens", "print('loud')\n" + HEALTHY.replace("{name}", "lens"))
+    ran = CliRunner().invoke(main, ["plugins", "--json"])
+    assert json.loads(ran.stdout)
+    assert "loud" in ran.stderr
 
 
 def test_the_command_lists_plugins_with_their_options_and_what_is_broken(install: Install) -> None:

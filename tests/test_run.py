@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from attrimark.results.bundle import read_bundle
 from attrimark.results.store import Store
-from attrimark.run.local import Slot
+from attrimark.run.local import Slot, Worker
 from attrimark.run.scheduler import pending, run
 from attrimark.suite.matrix import cells_of
 from attrimark.suite.reading.suites import read_suite
 from attrimark_registry.catalog import load_catalog
+from attrimark_registry.hookspecs import hookimpl
 
 SUITE = """
 [suites.small]
@@ -166,19 +167,74 @@ def test_a_worker_ends_with_its_coordinator(suite_file, tmp_path, hold):
 @pytest.mark.long
 def test_a_plugin_that_fails_or_kills_its_process_is_recorded_and_the_rest_goes_on(suite_file, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(hostile_distribution(tmp_path)), prepend=os.pathsep)
-    text = SUITE.replace('methods = ["random",', 'methods = ["raises", "dies", "not-a-number", "random",')
+    text = SUITE.replace(
+        'methods = ["random",',
+        'methods = ["half-a-character", "forks", "moves", "raises", "dies", "not-a-number", "random",',
+    )
     suite_file.write_text(text.replace("seeds = 3", "seeds = 1"))
     command = [sys.executable, "-m", "attrimark.cli", "run", "small", "--json", "--threads", "1"]
-    command += ["--config", str(suite_file), "--store", str(tmp_path / "store")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    command += ["--config", str(suite_file), "--store", "store"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     with Store(tmp_path / "store") as store:
         records = {record.specs["method"]: record for record in all_records(store)}
     assert records["raises"].reason == "ValueError: on purpose"
+    assert records["half-a-character"].reason == "ValueError: on purpose: ?"
+    assert {records[each].status for each in ("forks", "moves")} == {"ok"}
     assert "killed by SIGKILL" in records["dies"].reason
     assert "not finite" in records["not-a-number"].reason
     assert records["leave-one-out"].status == "ok"
     assert json.loads(done.stdout)
+
+
+class Confused(Worker):
+    """It says what no worker should, and gives no result."""
+
+    def __post_init__(self):
+        self.inbox.put((self, {"event": "ready"}))
+
+    def send(self, line):
+        for message in (
+            {"event": "sings"},
+            {},
+            {"event": "started", "cell": "of nobody"},
+            {"event": "finished", "record": {"cell": "of nobody"}, "spooled": None},
+            {"event": "done"},
+        ):
+            self.inbox.put((self, message))
+
+    def end(self):
+        pass
+
+
+def test_what_a_worker_says_of_others_is_ignored_and_what_it_gives_no_result_of_is_failed(
+    suite_file, tmp_path, monkeypatch, caplog
+):
+    suite_file.write_text(SUITE.replace("seeds = 3", "seeds = 1"))
+    monkeypatch.setattr("attrimark.run.scheduler.Worker", Confused)
+    catalog = load_catalog()
+    suite = read_suite(suite_file, "small", catalog)
+    with Store(tmp_path / "store") as store:
+        assert run(suite, store, [Slot(0, "cpu", 1)], catalog.manager) == {"failed": 5}
+        reasons = {record.reason for record in all_records(store)}
+    assert reasons == {"its worker gave no result, 3 times"}
+    assert "a worker says 'sings' of what it has no part in: ignored" in caplog.text
+
+
+def test_an_observer_that_fails_ends_no_run(suite_file, tmp_path, monkeypatch, caplog):
+    class Broken:
+        @hookimpl
+        def cell_finished(self, record):
+            raise KeyError("an observer's own")
+
+    suite_file.write_text(SUITE.replace("seeds = 3", "seeds = 1"))
+    monkeypatch.setattr("attrimark.run.scheduler.Worker", Confused)
+    catalog = load_catalog()
+    catalog.manager.register(Broken())
+    suite = read_suite(suite_file, "small", catalog)
+    with Store(tmp_path / "store") as store:
+        assert run(suite, store, [Slot(0, "cpu", 1)], catalog.manager) == {"failed": 5}
+    assert "an observer failed" in caplog.text
 
 
 def test_what_cannot_run_is_recorded_with_its_reason(suite_file, tmp_path):
@@ -207,6 +263,26 @@ class Raises(SubsetMethod):
         raise ValueError("on purpose")
         yield
 
+class Half(SubsetMethod):
+    name = "half-a-character"
+    def explore(self, features, rng):
+        raise ValueError("on purpose: " + chr(0xd800))
+        yield
+
+class Forks(SubsetMethod):
+    name = "forks"
+    def explore(self, features, rng):
+        os.fork()
+        values = yield np.ones((1, len(features)), dtype=bool)
+        return np.full(len(features), values[0])
+
+class Moves(SubsetMethod):
+    name = "moves"
+    def explore(self, features, rng):
+        os.chdir("/")
+        return np.arange(len(features), dtype=float)
+        yield
+
 class Dies(SubsetMethod):
     name = "dies"
     def explore(self, features, rng):
@@ -229,7 +305,7 @@ class Waits(SubsetMethod):
 
 @hookimpl
 def register_methods():
-    return [Raises, Dies, NotANumber, Waits]
+    return [Half, Forks, Moves, Raises, Dies, NotANumber, Waits]
 """
     )
     return site

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
+import re
+import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, EntryPoint, distributions
 from types import MappingProxyType
@@ -19,6 +23,7 @@ from .names import nearest
 from .plugin import KINDS, Kind, Plugin
 
 GROUP = "attrimark"
+ALLOWED = "ATTRIMARK_PLUGINS"
 NAMED = ("studies", "renderers", "commands")  # what hooks return beside plugins: values with a name
 
 
@@ -98,20 +103,21 @@ def load_catalog() -> Catalog:
     """A fresh catalog of every entry point in the group `attrimark`.
 
     A distribution that cannot be imported, or whose hooks fail or return something else than plugins, is listed in
-    `broken`.
+    `broken`; so are plugins of one kind and name, but for attrimark's own. What is printed meanwhile goes to standard
+    error.
 
-    Raises:
-        AttrimarkError: two plugins of one kind have one name; the message names both distributions.
+    `ATTRIMARK_PLUGINS` names the other distributions whose plugins are used, separated by commas; `none` is none.
     """
     manager = new_manager()
     broken: list[Broken] = []
     found: list[tuple[Kind, Entry]] = []
     named: dict[str, dict[str, tuple[Any, str]]] = {hook: {} for hook in NAMED}
     # those of attrimark itself come first
-    for name, distribution in sorted(_installed().items(), key=lambda pair: pair[0] != GROUP):
+    for name, distribution in sorted(_allowed(_installed()).items(), key=lambda pair: pair[0] != GROUP):
         for point in _points(name, distribution, broken):
             try:
-                plugins, values = _returned(name, point, manager, named)
+                with redirect_stdout(sys.stderr):
+                    plugins, values = _returned(name, point, manager, named)
                 found += plugins
                 for hook, value in values:
                     named[hook][value.name] = value, name
@@ -119,18 +125,47 @@ def load_catalog() -> Catalog:
             except (Exception, SystemExit) as error:
                 broken.append(_broken(point.name, name, error))
     entries: dict[Kind, dict[str, Entry]] = {kind: {} for kind in KINDS}
-    for kind, entry in found:
-        twin = entries[kind].setdefault(entry.plugin.name, entry)
-        if twin is not entry:
-            raise AttrimarkError(
-                f'two {kind} plugins are named "{entry.plugin.name}": from {twin.distribution} '
-                f"({twin.plugin.__module__}) and {entry.distribution} ({entry.plugin.__module__}); uninstall one"
-            )
+    for (kind, name), twins in _by_name(found).items():
+        ours = [entry for entry in twins if _is_ours(entry)]
+        if len(ours) == 1 or len(twins) == 1:
+            entries[kind][name] = (ours or twins)[0]
+        broken += _taken(kind, twins)
     kinds = MappingProxyType[Kind, Mapping[str, Entry]](
         {kind: MappingProxyType(each) for kind, each in entries.items()}
     )
     values = {hook: tuple(value for value, _ in by_name.values()) for hook, by_name in named.items()}
     return Catalog(kinds, tuple(broken), manager=manager, **values)
+
+
+def _by_name(found: Iterable[tuple[Kind, Entry]]) -> dict[tuple[Kind, str], list[Entry]]:
+    by_name: dict[tuple[Kind, str], list[Entry]] = {}
+    for kind, entry in found:
+        by_name.setdefault((kind, entry.plugin.name), []).append(entry)
+    return by_name
+
+
+def _taken(kind: Kind, twins: Sequence[Entry]) -> Iterator[Broken]:
+    """The plugins of one name, but for attrimark's own: which of them a suite means cannot be told."""
+    if len(twins) > 1:
+        where = " and ".join(f"{each.distribution} ({each.plugin.__module__})" for each in twins)
+        name = twins[0].plugin.name
+        reason = f'{len(twins)} {kind} plugins are named "{name}": from {where}; uninstall or rename one'
+        yield from (Broken(f"{kind} {name}", each.distribution, reason, reason) for each in twins if not _is_ours(each))
+
+
+def _is_ours(entry: Entry) -> bool:
+    return entry.distribution == GROUP
+
+
+def _allowed(installed: Mapping[str, Distribution]) -> dict[str, Distribution]:
+    """attrimark, and those of the others whose plugins the environment allows."""
+    chosen = os.environ.get(ALLOWED, "")
+    names = {_normal(name) for name in chosen.split(",")}
+    return {name: each for name, each in installed.items() if not chosen or name == GROUP or _normal(name) in names}
+
+
+def _normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution.strip()).lower()
 
 
 def _installed() -> dict[str, Distribution]:

@@ -77,7 +77,14 @@ class Worker:
 
     def __post_init__(self) -> None:
         command = [sys.executable, "-m", "attrimark.run.worker"]
-        command += ["--device", self.slot.device, "--threads", str(self.slot.threads), "--store", str(self.store)]
+        command += [
+            "--device",
+            self.slot.device,
+            "--threads",
+            str(self.slot.threads),
+            "--store",
+            str(self.store.absolute()),
+        ]
         command += ["--discreet"] if self.slot.discreet else []
         self.process = subprocess.Popen(
             command,

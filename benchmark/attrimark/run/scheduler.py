@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import queue
+import traceback
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from .run_cell import Attempt, unfinished
 
 log = logging.getLogger("attrimark.run.scheduler")
 
+NO_RESULT = "gave no result"
 CRASHES = 2  # how often a cell may take its worker down before it is recorded as failed
 
 
@@ -47,12 +49,13 @@ def run_cells(
         for cell in store.forget_damaged():
             log.warning("cell %s is computed again", cell)
         jobs = _jobs(cells, store)
-    observers.hook.run_started(suite=suite, cells=len(cells), pending=sum(len(job.tasks) for job in jobs))
+    pending_cells = sum(len(job.tasks) for job in jobs)
+    _tell(observers.hook.run_started, suite=suite, cells=len(cells), pending=pending_cells)
     try:
         execute(jobs, store, slots, observers)
     finally:
         summary = Counter(record.status for record in store.records(cell.id for cell in cells).values())
-        observers.hook.run_finished(suite=suite, summary=dict(summary))
+        _tell(observers.hook.run_finished, suite=suite, summary=dict(summary))
     return summary
 
 
@@ -142,7 +145,9 @@ def execute(jobs: Sequence[Job], store: Store, slots: Sequence[Slot], observers:
             if message is None:
                 _bury(worker, at, waiting, crashes, store, observers)
                 at[Worker(worker.slot, store.folder, inbox)] = None
-            elif message["event"] in ("ready", "done"):
+            elif message.get("event") in ("ready", "done"):
+                if (left := at[worker]) and left.left:
+                    _requeue(left, NO_RESULT, tuple(left.left), waiting, crashes, store, observers)
                 at[worker] = _next(worker, waiting)
             else:
                 _heed(message, at[worker], store, observers)
@@ -159,17 +164,44 @@ def _next(worker: Worker, waiting: deque[Job]) -> _Assignment | None:
     return _Assignment(job, {task.cell.id: task for task in job.tasks})
 
 
+def _requeue(
+    assignment: _Assignment,
+    reason: str,
+    suspects: Collection[str],
+    waiting: deque[Job],
+    crashes: Counter[str],
+    store: Store,
+    observers: pluggy.PluginManager,
+) -> None:
+    """What is left of a job waits again; a suspect that was lost too often is recorded as failed.
+
+    Args:
+        reason: how the worker lost them.
+    """
+    crashes.update(suspects)
+    for suspect in suspects:
+        if crashes[suspect] > CRASHES:
+            cell = assignment.left.pop(suspect).cell
+            record = unfinished(cell, Attempt("failed", f"its worker {reason}, {CRASHES + 1} times", "crashed"))
+            store.save(record)
+            _announce(record, cell, observers)
+    if assignment.left:
+        waiting.appendleft(replace(assignment.job, tasks=tuple(assignment.left.values())))
+
+
 def _heed(
     message: Mapping[str, Any], assignment: _Assignment | None, store: Store, observers: pluggy.PluginManager
 ) -> None:
-    if assignment is None:
-        raise RuntimeError(f"a worker without a job says {message['event']}")
-    if message["event"] == "started":
+    """What a worker says of its job; a word of anything else is no word of ours, and is ignored."""
+    event, cell = message.get("event"), message.get("cell") or message.get("record", {}).get("cell")
+    if assignment is None or (event != "advanced" and cell not in assignment.left):
+        log.warning("a worker says %r of what it has no part in: ignored", event)
+    elif event == "started":
         assignment.running = message["cell"]
-    elif message["event"] == "advanced":
+    elif event == "advanced":
         told = {name: message[name] for name in ("variant", "stage", "done", "total")}
-        observers.hook.work_advanced(**told)
-    else:
+        _tell(observers.hook.work_advanced, **told)
+    elif event == "finished":
         record = record_of(message["record"])
         assignment.running = None
         task = assignment.left.pop(record.cell)
@@ -179,7 +211,15 @@ def _heed(
 
 def _announce(record: Record, cell: Cell, observers: pluggy.PluginManager) -> None:
     """A finished cell, whose parts are called as the suite calls them."""
-    observers.hook.cell_finished(record=replace(record, specs={**record.specs, **cell.names}))
+    _tell(observers.hook.cell_finished, record=replace(record, specs={**record.specs, **cell.names}))
+
+
+def _tell(hook: Callable[..., Any], **told: Any) -> None:
+    """Observers may be strangers' code: what they raise ends no run."""
+    try:
+        hook(**told)
+    except Exception:
+        log.warning("an observer failed:\n%s", traceback.format_exc())
 
 
 def _save(record: Record, task: Task, spooled: str | None, store: Store) -> None:
@@ -212,16 +252,8 @@ def _bury(
         return
     # a death while the network is prepared is charged to the first cell
     suspect = assignment.running or next(iter(assignment.left), None)
-    if suspect is not None:
-        crashes[suspect] += 1
-        if crashes[suspect] > CRASHES:
-            told = f"its worker {reason}, {CRASHES + 1} times"
-            cell = assignment.left.pop(suspect).cell
-            record = unfinished(cell, Attempt("failed", told, "crashed"))
-            store.save(record)
-            _announce(record, cell, observers)
-    if assignment.left:
-        waiting.appendleft(replace(assignment.job, tasks=tuple(assignment.left.values())))
+    suspects = () if suspect is None else (suspect,)
+    _requeue(assignment, reason, suspects, waiting, crashes, store, observers)
 
 
 def record_of(data: Mapping[str, Any]) -> Record:

@@ -53,8 +53,12 @@ def main() -> None:
     catalog = load_catalog()
     variants = Variants(chosen.device, chosen.store / "variants")
 
+    worker = os.getpid()
+
     def say(message: dict[str, Any]) -> None:
-        channel.write(json.dumps(message) + "\n")
+        if os.getpid() != worker:
+            os._exit(1)  # a plugin forked: its child has no say here, and no further work to do
+        channel.write(json.dumps(message, ensure_ascii=False) + "\n")
         channel.flush()
 
     say({"event": "ready"})
@@ -140,7 +144,8 @@ def _stored(task: Task, store: Path) -> list[Attribution] | None:
 
 
 def _take_over_stdout() -> TextIO:
-    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # what a plugin says may hold half of a character, which UTF-8 has no bytes for
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     return channel
