@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 from attrimark.run.meter import Passes, counted
-from attrimark_plugins.methods import integrated_gradients, value_gradient
+from attrimark_plugins.methods import integrated_gradients
 from attrimark_plugins.methods.gradient import Gradient
 from attrimark_plugins.methods.input_x_gradient import InputXGradient
 from attrimark_plugins.methods.integrated_gradients import IntegratedGradients
+from attrimark_plugins.methods.shared import value_gradient
 from attrimark_plugins.methods.shared.checkpointing import checkpointed
 from attrimark_plugins.methods.shared.passes import in_passes
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder

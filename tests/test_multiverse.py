@@ -103,7 +103,7 @@ class Here(Worker):
 
 
 def computed(suite, store: Store) -> dict:
-    with patch("attrimark.run.scheduler.Worker", Here):
+    with patch("attrimark.run.coordinator.Worker", Here):
         return dict(run(suite, store, [Slot(0, "cpu", 1)], load_catalog().manager))
 
 
@@ -246,7 +246,7 @@ def test_choices_travel_to_workers(ran):
 def test_a_finished_run_with_outputs_has_nothing_left_to_do(ran, monkeypatch):
     suite, store, _ = ran
     assert pending(cells_of(suite), store) == []
-    monkeypatch.setattr("attrimark.run.scheduler.Worker", None)
+    monkeypatch.setattr("attrimark.run.coordinator.Worker", None)
     assert run(suite, store, [Slot(0, "cpu", 1)], load_catalog().manager) == {"ok": CELLS}
 
 
@@ -448,7 +448,7 @@ def test_nothing_goes_through_a_network(ran, monkeypatch):
 
     monkeypatch.setattr(TinyEncoder, "load", never)
     monkeypatch.setattr(SubsetEvaluator, "__init__", never)
-    monkeypatch.setattr("attrimark.run.scheduler.Worker", never)
+    monkeypatch.setattr("attrimark.run.coordinator.Worker", never)
     (multiverse,) = multiverses(Results(*ran[:2]))
     assert multiverse.levels.analyses == OF_A_CLASS * len(multiverse.levels.classes)
     assert len(as_json(multiverse)["curves"][0]["analyses"]) == multiverse.levels.analyses

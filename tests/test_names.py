@@ -82,15 +82,21 @@ def folder(tmp_path_factory):
             "leaderboard films --details",
             ["the films × small encoder × whole", "decoder", "LOO of logits", "comp at half"],
         ),
-        ("leaderboard films --format json", ["the films", "small encoder"]),
-        ("leaderboard films --format latex", [r"the films $\times$ small encoder $\times$ whole"]),
+        pytest.param("leaderboard films --format json", ["the films", "small encoder"], marks=pytest.mark.long),
+        pytest.param(
+            "leaderboard films --format latex",
+            [r"the films $\times$ small encoder $\times$ whole"],
+            marks=pytest.mark.long,
+        ),
         (["leaderboard", "films", "--metric", "comp at half", "--format", "csv"], ["comp at half", "LOO of logits"]),
-        ("leaderboard films --across ranks", ["small encoder × whole", "WEAK MODEL"]),
+        pytest.param(
+            "leaderboard films --across ranks", ["small encoder × whole", "WEAK MODEL"], marks=pytest.mark.long
+        ),
         ("stability seeds", ["found words × small encoder", "head only", "LOO of logits", "wobble of head only"]),
         ("stability seeds --format json", ["LOO of logits", "share of right answers"]),
-        ("compare again seeds", ["found words × small encoder", "whole"]),
+        pytest.param("compare again seeds", ["found words × small encoder", "whole"], marks=pytest.mark.long),
         ("plan films", ["the films × small encoder × whole × seed 0", "Shapley"]),
-        ("strategies strategies", ["found words × eight", "low rank", "four bits"]),
+        pytest.param("strategies strategies", ["found words × eight", "low rank", "four bits"], marks=pytest.mark.long),
         pytest.param("multiverse analyses", ["found words × small encoder × whole"], marks=pytest.mark.long),
         pytest.param("contribution scaled", ["decoder"], marks=pytest.mark.long),
     ],
@@ -104,6 +110,7 @@ def test_everything_is_called_as_the_suite_calls_it(folder, words, names, monkey
     assert not [written for written in WRITTEN if written in printed]
 
 
+@pytest.mark.long
 def test_the_report_gives_the_options_only_where_it_reproduces(folder, monkeypatch):
     monkeypatch.chdir(folder)
     assert CliRunner().invoke(main, ["report", "films", "-o", "page.html", "--store", "store"]).exit_code == 0
@@ -186,7 +193,7 @@ methods = [{ name = "gradient", as = "slope" }]
 def test_a_long_name_is_shortened_and_stays_different_from_others():
     revision = "0123456789abcdef0123456789abcdef01234567"
     one, other = (HubClassifier(reference=f"hf:some-owner/a-very-long-model-name-{each}@{revision}") for each in "ab")
-    assert str(one) == f"hub-classifier(reference=…ong-model-name-a@0123456 #{one.digest[:4]})"
+    assert str(one) == f"hub-classifier(reference=…y-long-model-name-a@0123456 #{one.digest[:4]})"
     assert str(one) != str(other)
     assert max(map(len, map(str, (one, other)))) <= LONGEST
     assert revision in one.written

@@ -7,15 +7,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from attrimark.results.bundle import read_bundle
+from attrimark.results.redaction import only_known
 from attrimark.results.store import Store
+from attrimark.run.job import from_json
 from attrimark.run.local import Slot, Worker
+from attrimark.run.run_cell import Attempt, unfinished
 from attrimark.run.scheduler import pending, run
+from attrimark.suite.duration import seconds, spelled
 from attrimark.suite.matrix import cells_of
+from attrimark.suite.reading.document import ConfigError
 from attrimark.suite.reading.suites import read_suite
 from attrimark_registry.catalog import load_catalog
 from attrimark_registry.hookspecs import hookimpl
@@ -31,6 +37,7 @@ metrics = ["sufficiency", "average-precision", "accuracy"]
 explain = 4
 """
 CELLS = 3 * (1 + 4)
+CATALOG = load_catalog()
 
 
 @pytest.fixture
@@ -53,7 +60,7 @@ def test_a_run_finishes_every_cell_and_a_second_one_does_nothing(suite_file, tmp
     cells = cells_of(read_suite(suite_file, "small", load_catalog()))
     assert pending(cells, store) == []
     # a second run starts no worker at all, hence loads no model and computes nothing
-    monkeypatch.setattr("attrimark.run.scheduler.Worker", None)
+    monkeypatch.setattr("attrimark.run.coordinator.Worker", None)
     assert ran(suite_file, tmp_path / "store")[0] == {"ok": CELLS}
 
 
@@ -171,13 +178,15 @@ def test_a_plugin_that_fails_or_kills_its_process_is_recorded_and_the_rest_goes_
         'methods = ["random",',
         'methods = ["half-a-character", "forks", "moves", "raises", "dies", "not-a-number", "random",',
     )
-    suite_file.write_text(text.replace("seeds = 3", "seeds = 1"))
+    suite_file.write_text(text.replace("seeds = 3", "seeds = 1") + 'timeout = "60s"\n')
     command = [sys.executable, "-m", "attrimark.cli", "run", "small", "--json", "--threads", "1"]
     command += ["--config", str(suite_file), "--store", "store"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     with Store(tmp_path / "store") as store:
         records = {record.specs["method"]: record for record in all_records(store)}
+    assert records["hangs"].reason == "it took longer than 1 min (timeout)"
+    assert records["hangs"].cause == "timeout"
     assert records["raises"].reason == "ValueError: on purpose"
     assert records["half-a-character"].reason == "ValueError: on purpose: ?"
     assert {records[each].status for each in ("forks", "moves")} == {"ok"}
@@ -211,7 +220,7 @@ def test_what_a_worker_says_of_others_is_ignored_and_what_it_gives_no_result_of_
     suite_file, tmp_path, monkeypatch, caplog
 ):
     suite_file.write_text(SUITE.replace("seeds = 3", "seeds = 1"))
-    monkeypatch.setattr("attrimark.run.scheduler.Worker", Confused)
+    monkeypatch.setattr("attrimark.run.coordinator.Worker", Confused)
     catalog = load_catalog()
     suite = read_suite(suite_file, "small", catalog)
     with Store(tmp_path / "store") as store:
@@ -221,6 +230,87 @@ def test_what_a_worker_says_of_others_is_ignored_and_what_it_gives_no_result_of_
     assert "a worker says 'sings' of what it has no part in: ignored" in caplog.text
 
 
+class Dying(Confused):
+    """It dies whenever it is given a job."""
+
+    def send(self, line):
+        SENT.append(line)
+        self.inbox.put((self, None))
+
+    def death(self):
+        return "was killed by SIGKILL"
+
+
+class Hanging(Dying):
+    """It answers nothing, until it is killed."""
+
+    def send(self, line):
+        SENT.append(line)
+
+    def kill(self):
+        self.inbox.put((self, None))
+
+
+SENT: list[str] = []
+
+
+@pytest.mark.parametrize(
+    ("worker", "limit", "sent", "reason", "cause"),
+    [
+        (Dying, None, 3, "its worker was killed by SIGKILL, 3 times", "crashed"),
+        (Hanging, 0.2, 1, "its training took longer than 0.2 s (timeout)", "timeout"),
+    ],
+)
+def test_what_ends_in_training_is_charged_to_the_whole_variant(
+    suite_file, tmp_path, monkeypatch, worker, limit, sent, reason, cause
+):
+    suite_file.write_text(SUITE.replace("seeds = 3", "seeds = 1"))
+    monkeypatch.setattr("attrimark.run.coordinator.Worker", worker)
+    SENT.clear()
+    suite = replace(read_suite(suite_file, "small", load_catalog()), timeout=limit)
+    with Store(tmp_path / "store") as store:
+        assert run(suite, store, [Slot(0, "cpu", 1)], load_catalog().manager) == {"failed": 5}
+        records = all_records(store)
+    assert {(record.reason, record.cause) for record in records} == {(reason, cause)}
+    assert len(SENT) == sent
+    telling = only_known(cells_of(suite))
+    assert telling(reason) == reason  # quotes no text
+
+
+def test_idle_deaths_are_not_counted(suite_file, tmp_path, monkeypatch):
+    class Idle(Dying):
+        def send(self, line):
+            SENT.append(line)
+            if len(SENT) < 6:  # it is done with nothing, and dies where it waits
+                for cell in [task.cell for task in from_json(line, CATALOG).tasks]:
+                    record = asdict(unfinished(cell, Attempt("unsupported", "it cannot")))
+                    self.inbox.put((self, {"event": "started", "cell": cell.id}))
+                    self.inbox.put((self, {"event": "finished", "record": record, "spooled": None}))
+                    break
+                self.inbox.put((self, None))
+
+    monkeypatch.setattr("attrimark.run.coordinator.Worker", Idle)
+    SENT.clear()
+    suite_file.write_text(SUITE.replace("seeds = 3", "seeds = 1"))
+    suite = read_suite(suite_file, "small", CATALOG)
+    with Store(tmp_path / "store") as store:
+        assert run(suite, store, [Slot(0, "cpu", 1)], CATALOG.manager) == {"unsupported": 5}
+    assert len(SENT) == 5
+
+
+@pytest.mark.parametrize(("written", "expected"), [("90s", 90.0), ("10min", 600.0), ("1.5h", 5400.0), ("2 h", 7200.0)])
+def test_durations_are_written_with_their_unit(written, expected):
+    assert seconds(written) == expected
+    assert seconds(spelled(expected)) == expected
+
+
+@pytest.mark.parametrize("written", ['"10"', '"0s"', '"-1s"', '"ten minutes"', "10", "true"])
+def test_what_is_no_duration_is_refused(suite_file, written):
+    suite_file.write_text(SUITE + f"timeout = {written}\n")
+    with pytest.raises(ConfigError, match=r'small.timeout: must be a duration above 0, such as "90s"'):
+        read_suite(suite_file, "small", CATALOG)
+
+
 def test_an_observer_that_fails_ends_no_run(suite_file, tmp_path, monkeypatch, caplog):
     class Broken:
         @hookimpl
@@ -228,7 +318,7 @@ def test_an_observer_that_fails_ends_no_run(suite_file, tmp_path, monkeypatch, c
             raise KeyError("an observer's own")
 
     suite_file.write_text(SUITE.replace("seeds = 3", "seeds = 1"))
-    monkeypatch.setattr("attrimark.run.scheduler.Worker", Confused)
+    monkeypatch.setattr("attrimark.run.coordinator.Worker", Confused)
     catalog = load_catalog()
     catalog.manager.register(Broken())
     suite = read_suite(suite_file, "small", catalog)
@@ -261,6 +351,13 @@ class Raises(SubsetMethod):
     name = "raises"
     def explore(self, features, rng):
         raise ValueError("on purpose")
+        yield
+
+class Hangs(SubsetMethod):
+    name = "hangs"
+    def explore(self, features, rng):
+        while True:
+            time.sleep(1)
         yield
 
 class Half(SubsetMethod):
@@ -305,7 +402,7 @@ class Waits(SubsetMethod):
 
 @hookimpl
 def register_methods():
-    return [Half, Forks, Moves, Raises, Dies, NotANumber, Waits]
+    return [Hangs, Half, Forks, Moves, Raises, Dies, NotANumber, Waits]
 """
     )
     return site

@@ -9,6 +9,7 @@ from typing import Any
 LONGEST = 60  # characters, where tables and titles show it
 LEAST_OF_A_VALUE = 12
 
+# of revisions seven digits are shown
 _REVISION = re.compile(r"(?<=@[0-9a-f]{7})[0-9a-f]{33}\b")
 
 
@@ -19,22 +20,26 @@ def written(name: str, options: Mapping[str, Any]) -> str:
 
 
 def shown(name: str, options: Mapping[str, Any], digest: str) -> str:
-    """As many options as fit, and where some do not a mark of the digest, which keeps it different from others."""
+    """Long values are shortened, then the last options left out, till it fits.
+
+    A mark of the digest then keeps it different from others.
+    """
     if len(whole := written(name, options)) <= LONGEST:
         return whole
+    values = {option: _REVISION.sub("", " ".join(str(value).split())) for option, value in options.items()}
     mark = f" #{digest[:4]}"
-    parts: list[str] = []
-    for option, value in options.items():
-        room = LONGEST - len(f"{name}({', '.join([*parts, option])}=, …{mark})")
-        if room < LEAST_OF_A_VALUE:
-            return f"{name}({', '.join([*parts, '…'])}{mark})"
-        parts.append(f"{option}={_shortened(str(value), room)}")
-    return f"{name}({', '.join(parts)}{mark})"
+    for option in sorted(values, key=lambda each: len(values[each]), reverse=True):
+        over = len(written(name, values)) + len(mark) - LONGEST
+        values[option] = _shortened(values[option], max(LEAST_OF_A_VALUE, len(values[option]) - over))
+    parts = [f"{option}={value}" for option, value in values.items()]
+    dropped = ""
+    while len(spelled := f"{name}({', '.join([*parts, dropped] if dropped else parts)}{mark})") > LONGEST and parts:
+        parts, dropped = parts[:-1], "…"
+    return spelled
 
 
 def _shortened(value: str, most: int) -> str:
-    """Of revisions seven digits; of prompts the beginning, and of paths the end, where they differ from each other."""
-    value = _REVISION.sub("", " ".join(value.split()))
+    """Of prompts the beginning, and of paths the end, where they differ from each other."""
     if len(value) <= most:
         return value
     return value[: most - 1] + "…" if " " in value else "…" + value[1 - most :]

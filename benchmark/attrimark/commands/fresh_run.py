@@ -49,7 +49,7 @@ class Run:
         """Compute what the store lacks, and everything as it would be recorded."""
         cells, names = self.cells
         if self.slots:
-            run_cells(self.suite.name, cells, self.store, self.slots, self.observers)
+            run_cells(self.suite, cells, self.store, self.slots, self.observers)
         records = self.store.records(cell.id for cell in cells)
         return taken(self.suite.name, cells, names, records, self._bundle, primary=primary, store_text=store_text)
 

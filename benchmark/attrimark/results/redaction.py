@@ -19,7 +19,11 @@ WITHHELD = "the reason is not told: store_text = false"
 
 Telling = Callable[[str], str]  # a reason, and what is told of it
 
-_DEATH = re.compile(r"its worker (was killed by SIG[A-Z0-9]+|ended with exit code [0-9]+|gave no result), [0-9]+ times")
+_DEATH = re.compile(
+    r"its worker (was killed by SIG[A-Z0-9]+|ended with exit code [0-9]+|gave no result), [0-9]+ times"
+    r"|it(s training)? took longer than [0-9.e+]+ (s|min|h) \(timeout\)"
+    r"|it gave no sign of progress for [0-9.]+ (s|min|h)"
+)
 
 
 def everything(reason: str) -> str:

@@ -106,10 +106,14 @@ class Worker:
         except BrokenPipeError:
             return
 
-    def end(self) -> None:
-        """Kill the process with all that it started."""
+    def kill(self) -> None:
+        """Kill the process with all that it started; its death arrives in the inbox."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill the process with all that it started, and wait for it."""
+        self.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
             with suppress(BrokenPipeError):

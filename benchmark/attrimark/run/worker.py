@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -158,6 +159,8 @@ def _lines() -> Iterator[str]:
     def read() -> None:
         for line in sys.stdin:
             lines.put(line)
+        if os.getpgid(0) == os.getpid():
+            os.killpg(0, signal.SIGKILL)  # with all that plugins started
         os._exit(0)
 
     threading.Thread(target=read, daemon=True).start()

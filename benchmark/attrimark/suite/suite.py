@@ -63,6 +63,7 @@ class Suite:
         primary: names of the metrics that gate a build; the others inform. Empty: the headline of explanations.
         store_text: whether what is shown or recorded may quote texts.
         asks: what it says of its studies, by key: each study owns some.
+        timeout: seconds that a cell, or the training of a variant, may take; None for no limit.
         captures: what a run keeps raw outputs for, as its studies need them.
         file: where it is written.
     """
@@ -75,6 +76,7 @@ class Suite:
     isolate: bool = False
     primary: tuple[str, ...] = ()
     store_text: bool = True
+    timeout: float | None = None
     asks: Mapping[str, Any] = field(default_factory=dict)
     captures: tuple[Choices, ...] = ()
     file: Path | None = field(default=None, compare=False)

@@ -18,9 +18,10 @@ from attrimark_registry.names import nearest
 from attrimark_registry.plugin import Kind, Plugin, PopulationMetric
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Granularity
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from attrimark.suite.choices import Pooling
+from attrimark.suite.duration import seconds
 from attrimark.suite.suite import MOST_PRIMARY, Matrix, Suite
 
 from .complaints import complaints_of, keys_inside, must_be, unknown_key, validated
@@ -41,6 +42,7 @@ SUITE_KEYS: Mapping[str, Any] = {
     "isolate": bool,
     "primary": Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_PRIMARY)],
     "store_text": bool,
+    "timeout": Annotated[float, BeforeValidator(seconds)],
 }
 PLUGIN_KEYS: Mapping[str, Kind] = {
     "datasets": "dataset",

@@ -1,0 +1,233 @@
+"""Workers driven until every job is done: what they say is stored, and what they lose is tried again.
+
+Nothing that a plugin does to its worker ends a run: it may die, hang, fork, or say what it should not.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pluggy
+from attrimark_registry.attribution import Cause, Cost, Measure, Record
+
+from attrimark.results.store import Store
+from attrimark.suite.duration import spelled
+from attrimark.suite.matrix import Cell
+
+from .job import Job, Task, to_json
+from .local import Slot, Worker
+from .run_cell import Attempt, unfinished
+
+log = logging.getLogger("attrimark.run.coordinator")
+
+CRASHES = 2  # how often a cell may take its worker down before it is recorded as failed
+STALLED = 3600.0  # seconds without any sign of progress, after which a cell is ended whatever a suite allows it
+
+
+@dataclass(eq=False)
+class Assignment:
+    """The job that a worker is at, and what is left of it.
+
+    Attributes:
+        running: the cell that it is at.
+        prepared: whether the network is there: what came before is the training of the whole variant.
+        since: when the preparation, or the cell that is running, began.
+        sign: when the worker last said anything.
+        overdue: why it was ended, if so.
+    """
+
+    job: Job
+    left: dict[str, Task]
+    running: str | None = None
+    prepared: bool = False
+    since: float = field(default_factory=time.monotonic)
+    sign: float = field(default_factory=time.monotonic)
+    overdue: str | None = None
+
+    def deadline(self, limit: float | None) -> float:
+        """When it is taken for hanging, by the clock of `time.monotonic`.
+
+        Args:
+            limit: seconds that a cell or a training may take.
+        """
+        allowed = float("inf") if limit is None else self.since + limit
+        return min(allowed, self.sign + STALLED) if self.prepared else allowed
+
+    def why(self, limit: float | None) -> str:
+        """Why it is ended, at its deadline."""
+        if limit is not None and time.monotonic() >= self.since + limit:
+            what = "it" if self.prepared else "its training"
+            return f"{what} took longer than {spelled(limit)} (timeout)"
+        return f"it gave no sign of progress for {spelled(STALLED)}"
+
+
+@dataclass(eq=False)
+class Coordinator:
+    """The one process that writes the store.
+
+    Attributes:
+        limit: seconds that a cell, or the training of a variant, may take.
+        crashes: how often a cell took its worker down.
+        silent: how many workers died before they were ready.
+    """
+
+    store: Store
+    observers: pluggy.PluginManager
+    limit: float | None = None
+    waiting: deque[Job] = field(default_factory=deque)
+    crashes: Counter[str] = field(default_factory=Counter)
+    at: dict[Worker, Assignment | None] = field(default_factory=dict)
+    ready: set[Worker] = field(default_factory=set)
+    silent: int = 0
+    inbox: queue.Queue[tuple[Worker, dict[str, Any] | None]] = field(default_factory=queue.Queue)
+
+    def drive(self, jobs: Sequence[Job], slots: Sequence[Slot]) -> None:
+        """One worker a slot, until every job is done.
+
+        Raises:
+            RuntimeError: no worker can be started.
+        """
+        self.waiting.extend(jobs)
+        for slot in slots[: len(jobs)]:
+            self._start(slot)
+        try:
+            while self.waiting or any(self.at.values()):
+                try:
+                    worker, message = self.inbox.get(timeout=self._until_deadline())
+                except queue.Empty:
+                    self._end_overdue()
+                    continue
+                if message is None:
+                    self._bury(worker)
+                elif message.get("event") in ("ready", "done"):
+                    self._next(worker)
+                else:
+                    self._heed(message, self.at[worker])
+        finally:
+            for worker in self.at:
+                worker.end()
+
+    def _start(self, slot: Slot) -> None:
+        self.at[Worker(slot, self.store.folder, self.inbox)] = None
+
+    def _until_deadline(self) -> float | None:
+        """Seconds until some worker is taken for hanging; None where none ever is."""
+        deadlines = [each.deadline(self.limit) for each in self.at.values() if each and not each.overdue]
+        first = min(deadlines, default=float("inf"))
+        return None if first == float("inf") else max(0.0, first - time.monotonic())
+
+    def _end_overdue(self) -> None:
+        """Workers that hang are ended with all that they started; their death is heard of as any other."""
+        for worker, assignment in self.at.items():
+            late = assignment and not assignment.overdue and time.monotonic() >= assignment.deadline(self.limit)
+            if assignment and late:
+                assignment.overdue = assignment.why(self.limit)
+                worker.kill()
+
+    def _next(self, worker: Worker) -> None:
+        """Its next job; what it says is done, and gave no result of, is tried again."""
+        self.ready.add(worker)
+        assignment = self.at[worker]
+        if assignment and assignment.left:
+            self._requeue(assignment, "gave no result", tuple(assignment.left))
+        self.at[worker] = None
+        if self.waiting:
+            job = self.waiting.popleft()
+            worker.send(to_json(job))
+            self.at[worker] = Assignment(job, {task.cell.id: task for task in job.tasks})
+
+    def _heed(self, message: Mapping[str, Any], assignment: Assignment | None) -> None:
+        """What a worker says of its job; a word of anything else is no word of ours, and is ignored."""
+        event, cell = message.get("event"), message.get("cell") or message.get("record", {}).get("cell")
+        if assignment is None or (event != "advanced" and cell not in assignment.left):
+            log.warning("a worker says %r of what it has no part in: ignored", event)
+            return
+        assignment.sign = time.monotonic()
+        if event == "started":
+            assignment.running, assignment.prepared, assignment.since = message["cell"], True, assignment.sign
+        elif event == "advanced":
+            told = {name: message[name] for name in ("variant", "stage", "done", "total")}
+            tell(self.observers.hook.work_advanced, **told)
+        elif event == "finished":
+            record = record_of(message["record"])
+            assignment.running = None
+            task = assignment.left.pop(record.cell)
+            self._save(record, task, message["spooled"])
+            self._announce(record, task.cell)
+
+    def _save(self, record: Record, task: Task, spooled: str | None) -> None:
+        """A new cell whole; only the new metrics where the attributions were there already."""
+        if spooled or task.bundle is None:
+            bundle = self.store.adopt(Path(spooled)) if spooled else None
+            self.store.save(replace(record, bundle=bundle))
+            return
+        for digest, (status, reason) in record.metric_status.items():
+            measures = [each for each in record.measures if each.metric == digest]
+            self.store.save_metric(record.cell, digest, status, reason, measures)
+
+    def _announce(self, record: Record, cell: Cell) -> None:
+        """A finished cell, whose parts are called as the suite calls them."""
+        tell(self.observers.hook.cell_finished, record=replace(record, specs={**record.specs, **cell.names}))
+
+    def _bury(self, worker: Worker) -> None:
+        """A worker died: what it was at is tried again, or recorded as failed; the rest of its job waits again."""
+        assignment, reason = self.at.pop(worker), worker.death()
+        worker.end()
+        if worker not in self.ready:
+            self.silent += 1
+            if self.silent > CRASHES:
+                where = "are not shown: store_text = false" if worker.slot.discreet else "stand above"
+                raise RuntimeError(f"workers cannot start: the last one {reason}; its messages {where}")
+        if assignment:
+            # a death in training is the whole variant's; one between two cells is nobody's
+            running = () if assignment.running is None else (assignment.running,)
+            suspects = running if assignment.prepared else tuple(assignment.left)
+            if assignment.overdue:
+                self._fail(assignment, suspects, assignment.overdue, "timeout")
+                suspects = ()
+            self._requeue(assignment, reason, suspects)
+        self._start(worker.slot)
+
+    def _requeue(self, assignment: Assignment, reason: str, suspects: Collection[str]) -> None:
+        """What is left of a job waits again; a suspect that was lost too often is recorded as failed."""
+        self.crashes.update(suspects)
+        lost = [suspect for suspect in suspects if self.crashes[suspect] > CRASHES]
+        self._fail(assignment, lost, f"its worker {reason}, {CRASHES + 1} times", "crashed")
+        if assignment.left:
+            self.waiting.appendleft(replace(assignment.job, tasks=tuple(assignment.left.values())))
+
+    def _fail(self, assignment: Assignment, cells: Collection[str], reason: str, cause: Cause) -> None:
+        for each in cells:
+            cell = assignment.left.pop(each).cell
+            record = unfinished(cell, Attempt("failed", reason, cause))
+            self.store.save(record)
+            self._announce(record, cell)
+
+
+def tell(hook: Callable[..., Any], **told: Any) -> None:
+    """Observers may be strangers' code: what they raise ends no run."""
+    try:
+        hook(**told)
+    except Exception:
+        log.warning("an observer failed:\n%s", traceback.format_exc())
+
+
+def record_of(data: Mapping[str, Any]) -> Record:
+    """A record that travelled as JSON."""
+    return Record(
+        **{
+            **data,
+            "own": Cost(**data["own"]),
+            "actual": Cost(**data["actual"]),
+            "measures": tuple(Measure(**measure) for measure in data["measures"]),
+            "metric_status": {digest: tuple(status) for digest, status in data["metric_status"].items()},
+        }
+    )
