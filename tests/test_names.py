@@ -214,6 +214,16 @@ def test_a_plugin_is_the_same_under_any_name():
     assert all(map(method.called("mine").goes_by, ("mine", "leave-one-out")))
 
 
+@pytest.mark.parametrize("deep", [True, False])
+def test_a_copy_with_other_options_is_another_plugin(deep):
+    method = LeaveOneOut().called("mine")
+    known = method.digest, method.written, method.identity, str(method.called(None))
+    other = method.model_copy(update={"reading": "logit"}, deep=deep)
+    assert (other.digest, other.written) == (LeaveOneOut(reading="logit").digest, "leave-one-out(reading=logit)")
+    assert other == LeaveOneOut(reading="logit") != method
+    assert known == (method.digest, method.written, method.identity, "leave-one-out")
+
+
 def test_a_cell_is_spelled_one_way():
     assert cell_name("films", "minilm", "frozen", seed=0, method="lrp") == "films × minilm × frozen × seed 0 × lrp"
     assert cell_name("films", None, seed=2, replicate=1) == "films × seed 2 × replicate 1"

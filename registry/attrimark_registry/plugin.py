@@ -53,6 +53,11 @@ class Plugin(BaseModel, ABC):
         copy.__known = {}  # a copy may be given other options
         return copy
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Any:
+        copy = super().__deepcopy__(memo)
+        copy.__known = {}
+        return copy
+
     @property
     def identity(self) -> Mapping[str, Any]:
         """What decides its numbers, as plain data."""
