@@ -229,7 +229,7 @@ def test_a_cell_is_spelled_one_way():
     assert cell_name("films", None, seed=2, replicate=1) == "films × seed 2 × replicate 1"
 
 
-@pytest.mark.parametrize("text", ["short", "word " * 60, "x" * 400, "a\n" + "long " * 90])
+@pytest.mark.parametrize("text", ["short", "word " * 60, "x" * 400, "W" * 400, "a\n" + "LONG " * 90])
 def test_titles_are_no_wider_than_their_figure(text):
     from matplotlib.figure import Figure
 

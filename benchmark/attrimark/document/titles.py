@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 0.62  # of a character, in its size: that of the sans-serif font's wide ones
+NARROWEST = 0.4  # of a character, in parts of its size: where measuring begins
+MARGIN = 0.96  # what is drawn is hinted to whole pixels
+LEAST = 12  # characters in a line, however narrow a panel is
 MOST_LINES = 3
 
 
@@ -27,12 +30,31 @@ def set_panel_title(axis: Axes, text: str, panels: int = 1, points: int = 9) -> 
 
 
 def fitted(text: str, inches: float, points: int) -> str:
-    """In lines that are no wider; the rest of a text that needs more lines than a title has is left out."""
-    wide = max(12, int(inches * 72 / (points * WIDTH)))
+    """In lines that are no wider, as the font measures them; what needs more lines than a title has is left out."""
+    room = inches * 72 * MARGIN
+    wide = max(LEAST, int(room / (points * NARROWEST)))
+    while wide > LEAST and any(_width(line, points) > room for line in _lines(text, wide)):
+        wide = max(LEAST, wide - max(1, wide // 20))
+    return verbatim("\n".join(_lines(text, wide)))
+
+
+def _lines(text: str, wide: int) -> list[str]:
     lines = [line for given in text.split("\n") for line in textwrap.wrap(given, wide)]
-    if len(lines) > MOST_LINES:
-        lines = [*lines[: MOST_LINES - 1], textwrap.shorten(" ".join(lines[MOST_LINES - 1 :]), wide, placeholder=" …")]
-    return verbatim("\n".join(lines))
+    if len(lines) <= MOST_LINES:
+        return lines
+    rest = " ".join(lines[MOST_LINES - 1 :])
+    return [*lines[: MOST_LINES - 1], f"{rest[: wide - 2].rstrip()} …"]
+
+
+def _width(line: str, points: int) -> float:
+    """In points."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        width, _, _ = TextToPath().get_text_width_height_descent(line, FontProperties(size=points), ismath=False)
+    return width
 
 
 def verbatim(text: str) -> str:
