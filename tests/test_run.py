@@ -227,7 +227,7 @@ def test_what_a_worker_says_of_others_is_ignored_and_what_it_gives_no_result_of_
         assert run(suite, store, [Slot(0, "cpu", 1)], catalog.manager) == {"failed": 5}
         reasons = {record.reason for record in all_records(store)}
     assert reasons == {"its worker gave no result, 3 times"}
-    assert "a worker says 'sings' of what it has no part in: ignored" in caplog.text
+    assert "a worker reports 'sings' of a cell that is not its own: ignored" in caplog.text
 
 
 class Dying(Confused):
@@ -251,6 +251,14 @@ class Hanging(Dying):
         self.inbox.put((self, None))
 
 
+class Silent(Hanging):
+    """It begins its first cell, and is not heard of again."""
+
+    def send(self, line):
+        SENT.append(line)
+        self.inbox.put((self, {"event": "started", "cell": from_json(line, CATALOG).tasks[0].cell.id}))
+
+
 SENT: list[str] = []
 
 
@@ -259,13 +267,16 @@ SENT: list[str] = []
     [
         (Dying, None, 3, "its worker was killed by SIGKILL, 3 times", "crashed"),
         (Hanging, 0.2, 1, "its training took longer than 0.2 s (timeout)", "timeout"),
+        (Silent, None, 5, "it gave no sign of progress for 0.2 s", "timeout"),
+        (Silent, 0.2, 5, "it took longer than 0.2 s (timeout)", "timeout"),
     ],
 )
-def test_what_ends_in_training_is_charged_to_the_whole_variant(
+def test_what_ends_in_training_counts_for_the_whole_variant_and_what_ends_in_a_cell_for_that_cell(
     suite_file, tmp_path, monkeypatch, worker, limit, sent, reason, cause
 ):
     suite_file.write_text(SUITE.replace("seeds = 3", "seeds = 1"))
     monkeypatch.setattr("attrimark.run.coordinator.Worker", worker)
+    monkeypatch.setattr("attrimark.run.coordinator.SILENCE", 0.2)
     SENT.clear()
     suite = replace(read_suite(suite_file, "small", load_catalog()), timeout=limit)
     with Store(tmp_path / "store") as store:

@@ -29,7 +29,9 @@ from .run_cell import Attempt, unfinished
 log = logging.getLogger("attrimark.run.coordinator")
 
 CRASHES = 2  # how often a cell may take its worker down before it is recorded as failed
-STALLED = 3600.0  # seconds without any sign of progress, after which a cell is ended whatever a suite allows it
+# seconds without a sign of progress that end a cell of a suite without a timeout: metrics of the model give none while
+# they run, and may take hours on large networks
+SILENCE = 6 * 3600.0
 
 
 @dataclass(eq=False)
@@ -53,20 +55,20 @@ class Assignment:
     overdue: str | None = None
 
     def deadline(self, limit: float | None) -> float:
-        """When it is taken for hanging, by the clock of `time.monotonic`.
+        """When it is considered to hang, by the clock of `time.monotonic`.
 
         Args:
-            limit: seconds that a cell or a training may take.
+            limit: seconds that a cell or a training may take; None where the suite states none.
         """
-        allowed = float("inf") if limit is None else self.since + limit
-        return min(allowed, self.sign + STALLED) if self.prepared else allowed
+        if limit is not None:
+            return self.since + limit
+        return self.sign + SILENCE if self.prepared else float("inf")
 
     def why(self, limit: float | None) -> str:
-        """Why it is ended, at its deadline."""
-        if limit is not None and time.monotonic() >= self.since + limit:
-            what = "it" if self.prepared else "its training"
-            return f"{what} took longer than {spelled(limit)} (timeout)"
-        return f"it gave no sign of progress for {spelled(STALLED)}"
+        """Why it is ended at its deadline."""
+        if limit is None:
+            return f"it gave no sign of progress for {spelled(SILENCE)}"
+        return f"{'it' if self.prepared else 'its training'} took longer than {spelled(limit)} (timeout)"
 
 
 @dataclass(eq=False)
@@ -119,7 +121,7 @@ class Coordinator:
         self.at[Worker(slot, self.store.folder, self.inbox)] = None
 
     def _until_deadline(self) -> float | None:
-        """Seconds until some worker is taken for hanging; None where none ever is."""
+        """Seconds until some worker is considered to hang; None where none ever is."""
         deadlines = [each.deadline(self.limit) for each in self.at.values() if each and not each.overdue]
         first = min(deadlines, default=float("inf"))
         return None if first == float("inf") else max(0.0, first - time.monotonic())
@@ -145,17 +147,17 @@ class Coordinator:
             self.at[worker] = Assignment(job, {task.cell.id: task for task in job.tasks})
 
     def _heed(self, message: Mapping[str, Any], assignment: Assignment | None) -> None:
-        """What a worker says of its job; a word of anything else is no word of ours, and is ignored."""
+        """What a worker reports of its job; anything else is logged and ignored."""
         event, cell = message.get("event"), message.get("cell") or message.get("record", {}).get("cell")
         if assignment is None or (event != "advanced" and cell not in assignment.left):
-            log.warning("a worker says %r of what it has no part in: ignored", event)
+            log.warning("a worker reports %r of a cell that is not its own: ignored", event)
             return
         assignment.sign = time.monotonic()
         if event == "started":
             assignment.running, assignment.prepared, assignment.since = message["cell"], True, assignment.sign
         elif event == "advanced":
-            told = {name: message[name] for name in ("variant", "stage", "done", "total")}
-            tell(self.observers.hook.work_advanced, **told)
+            facts = {name: message[name] for name in ("variant", "stage", "done", "total")}
+            notify(self.observers.hook.work_advanced, **facts)
         elif event == "finished":
             record = record_of(message["record"])
             assignment.running = None
@@ -175,7 +177,7 @@ class Coordinator:
 
     def _announce(self, record: Record, cell: Cell) -> None:
         """A finished cell, whose parts are called as the suite calls them."""
-        tell(self.observers.hook.cell_finished, record=replace(record, specs={**record.specs, **cell.names}))
+        notify(self.observers.hook.cell_finished, record=replace(record, specs={**record.specs, **cell.names}))
 
     def _bury(self, worker: Worker) -> None:
         """A worker died: what it was at is tried again, or recorded as failed; the rest of its job waits again."""
@@ -187,7 +189,7 @@ class Coordinator:
                 where = "are not shown: store_text = false" if worker.slot.discreet else "stand above"
                 raise RuntimeError(f"workers cannot start: the last one {reason}; its messages {where}")
         if assignment:
-            # a death in training is the whole variant's; one between two cells is nobody's
+            # a death in training counts for the whole variant, and one between two cells for none
             running = () if assignment.running is None else (assignment.running,)
             suspects = running if assignment.prepared else tuple(assignment.left)
             if assignment.overdue:
@@ -212,10 +214,10 @@ class Coordinator:
             self._announce(record, cell)
 
 
-def tell(hook: Callable[..., Any], **told: Any) -> None:
+def notify(hook: Callable[..., Any], **facts: Any) -> None:
     """Observers may be strangers' code: what they raise ends no run."""
     try:
-        hook(**told)
+        hook(**facts)
     except Exception:
         log.warning("an observer failed:\n%s", traceback.format_exc())
 

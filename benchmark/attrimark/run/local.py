@@ -77,14 +77,8 @@ class Worker:
 
     def __post_init__(self) -> None:
         command = [sys.executable, "-m", "attrimark.run.worker"]
-        command += [
-            "--device",
-            self.slot.device,
-            "--threads",
-            str(self.slot.threads),
-            "--store",
-            str(self.store.absolute()),
-        ]
+        store = self.store.absolute()  # a plugin may change the directory
+        command += ["--device", self.slot.device, "--threads", str(self.slot.threads), "--store", str(store)]
         command += ["--discreet"] if self.slot.discreet else []
         self.process = subprocess.Popen(
             command,

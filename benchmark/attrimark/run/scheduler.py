@@ -15,7 +15,7 @@ from attrimark.results.store import Damaged, Store
 from attrimark.suite.matrix import Cell, by_variant, cells_of
 from attrimark.suite.suite import Suite
 
-from .coordinator import Coordinator, tell
+from .coordinator import Coordinator, notify
 from .job import Job, Task
 from .local import Slot
 from .run_cell import Attempt, unfinished
@@ -44,12 +44,12 @@ def run_cells(
             log.warning("cell %s is computed again", cell)
         jobs = _jobs(cells, store)
     pending_cells = sum(len(job.tasks) for job in jobs)
-    tell(observers.hook.run_started, suite=suite.name, cells=len(cells), pending=pending_cells)
+    notify(observers.hook.run_started, suite=suite.name, cells=len(cells), pending=pending_cells)
     try:
         Coordinator(store, observers, suite.timeout).drive(jobs, slots)
     finally:
         summary = Counter(record.status for record in store.records(cell.id for cell in cells).values())
-        tell(observers.hook.run_finished, suite=suite.name, summary=dict(summary))
+        notify(observers.hook.run_finished, suite=suite.name, summary=dict(summary))
     return summary
 
 
