@@ -43,7 +43,8 @@ def paired(before: ScoreArray, after: ScoreArray) -> Paired:
     """
     if before.seeds != after.seeds:
         raise ValueError(f"scores of the seeds {before.seeds} have no pairs among those of {after.seeds}")
-    texts = tuple(text for text in before.texts if text in set(after.texts))
+    shared = set(after.texts)
+    texts = tuple(text for text in before.texts if text in shared)
     operators = [each for each in before.operators if each in after.operators]
     away = [each for each, kept in zip(operators, foreign(operators, before.home, after.home), strict=True) if kept]
     problem = before.problem or after.problem or (None if away else NOTHING_FOREIGN)

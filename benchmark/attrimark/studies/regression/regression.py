@@ -282,6 +282,8 @@ def _group(
     if changed or refused:
         return replace(finding, verdict="incomparable", reason=changed or refused)
     made = paired(score_array(before, names, metric), score_array(after, names, metric))
+    if made.problem:
+        return replace(finding, verdict="incomparable", reason=made.problem)
     finding = replace(finding, before=_mean(made.before), after=_mean(made.after))
     if all(_is_equal(one.values[metric], other.values[metric]) for one, other in sides):
         return replace(finding, reason="equal for every text")
