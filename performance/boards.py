@@ -4,7 +4,8 @@
 
 The values are drawn (they decide no time), and stored as a run stores them, but for the disk's confirmation of each.
 What is timed begins with the suite as read, and ends with all boards as text: 100 networks by 50 seeds and 20 methods,
-each with 50 texts under two removal operators. The peak is of the process, less what it held after its imports.
+each with 50 texts under two removal operators. The peak of the process is given less its peak before, which is
+that of the imports and of drawing and storing the values.
 """
 
 from __future__ import annotations

@@ -70,9 +70,8 @@ def _of_model(place: Place) -> Place:
 def variant_name(model: str, chain: str, setting: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
     """A variant's name within its dataset, with the settings that are not the same in all."""
     varies = [name for name, value in setting.items() if any(other.get(name) != value for other in others)]
-    return " · ".join(
-        (cell_name(model, chain), *(f"{name} {setting[name]}" for name in varies if setting[name] is not None))
-    )
+    settings = (f"{name} {setting[name]}" for name in varies if setting[name] is not None)
+    return " · ".join((cell_name(model, chain), *settings))
 
 
 @dataclass(frozen=True)

@@ -359,9 +359,8 @@ def _judged(
     claim: Claim, levels: Levels, columns: Sequence[Compared | Refused], apart: Sequence[Apart]
 ) -> Iterator[Judged]:
     """The claim by each metric and method that it speaks of; where there is none, why it cannot be told."""
-    made = list(
-        _by_distance(claim, apart) if claim.metric is None else _by_metric(claim, claim.metric, columns, levels)
-    )
+    of_metric = () if claim.metric is None else _by_metric(claim, claim.metric, columns, levels)
+    made = [*(_by_distance(claim, apart) if claim.metric is None else of_metric)]
     if made:
         yield from made
         return
@@ -372,10 +371,11 @@ def _judged(
 
 def _by_metric(claim: Claim, metric: str, columns: Sequence[Compared | Refused], levels: Levels) -> Iterator[Judged]:
     known = {name: each for group in levels.values() for network in group for name, each in network.metrics.items()}
-    # without options it is all of that name, unless tables show one just so
-    shown = {metric} & {each.metric for each in columns}
+    # without options it is all of that name, unless a table shows exactly that one
+    exactly = {metric} & {each.metric for each in columns}
+    meant = exactly or {name for name, one in known.items() if one.goes_by(metric)}
     for each in columns:
-        if each.metric not in (shown or {name for name, one in known.items() if one.goes_by(metric)}):
+        if each.metric not in meant:
             continue
         if isinstance(each, Refused):
             yield _untold(claim, each.metric, each.method, each.reason)

@@ -54,9 +54,8 @@ def _drawings(found: Findings, place: int) -> Iterator[Drawing]:
         mine = {each.metric: each.means for each in found.compared if each.method == method}
         whose = method or MODEL_ALONE
         caption = f"{whose}: every metric by {found.over}, with its interval."
-        yield Drawing(
-            f"{place} {found.over} {method or 'model'} metrics", caption, partial(bars, mine, f"{found.held}: {whose}")
-        )
+        name, title = f"{place} {found.over} {method or 'model'} metrics", f"{found.held}: {whose}"
+        yield Drawing(name, caption, partial(bars, mine, title))
     for apart in found.apart:
         caption = f"{apart.method}: Jensen–Shannon distances between distributions over words."
         name = f"{place} {found.over} {apart.method} distances"

@@ -74,9 +74,8 @@ def drawn(curves: Curves) -> Figure:
     for axis, (operator, by_method) in zip(axes, curves.points.items(), strict=True):
         for number, (method, points) in enumerate(by_method.items()):
             colour, marker = COLOURS[number % len(COLOURS)], "os^vDPX*"[number % 8]
-            axis.plot(
-                list(points), list(points.values()), marker=marker, markersize=4, color=colour, label=verbatim(method)
-            )
+            look = {"marker": marker, "markersize": 4, "color": colour, "label": verbatim(method)}
+            axis.plot(list(points), list(points.values()), **look)
         set_panel_title(axis, operator, len(curves.points))
         axis.set_xlabel("the rationale's share of the text", fontsize=9)
         axis.tick_params(labelsize=8)
