@@ -7,12 +7,12 @@ import pytest
 import torch
 from attrimark import evaluate
 from attrimark.results.store import Store
-from attrimark.run.attribute import InvalidScores
 from attrimark.run.run_cell import attempt
 from attrimark.run.sources import sources
 from attrimark_plugins.methods.leave_one_out import LeaveOneOut
 from attrimark_plugins.models.tiny import TinyEncoder
 from attrimark_registry import AttrimarkError, Unsupported
+from attrimark_registry.errors import InvalidNumbers
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from attrimark_registry import AttrimarkError, Unsupported
         (ZeroDivisionError("division by zero"), "failed", "exception"),
         (torch.OutOfMemoryError("CUDA out of memory"), "failed", "oom"),
         (MemoryError(), "failed", "oom"),
-        (InvalidScores("not finite"), "failed", "invalid"),
+        (InvalidNumbers("not finite"), "failed", "invalid"),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -1,4 +1,4 @@
-"""The two errors a user can act on."""
+"""The errors that a user can act on."""
 
 
 class AttrimarkError(Exception):
@@ -7,3 +7,7 @@ class AttrimarkError(Exception):
 
 class Unsupported(AttrimarkError):
     """A combination that cannot run (a text too long, a method without its gradients): recorded with its reason."""
+
+
+class InvalidNumbers(AttrimarkError):
+    """What was computed is no finite number of the kind that is due: it is recorded as such, and never averaged."""

@@ -27,7 +27,7 @@ from .architecture import (
     text_config,
 )
 from .encoding import PROTECTED, Batch, Encoded, Target, collate, without_padding
-from .errors import Unsupported
+from .errors import InvalidNumbers, Unsupported
 from .handling import Handling
 from .reading import Head, Reading
 from .removal import OPERATORS, Operator
@@ -302,7 +302,16 @@ class Model(ABC):
 
         Differentiable in `embeddings`, which stand in for `embed(batch)`. Rows that must not share a forward go
         through the network in several, without padding.
+
+        Raises:
+            InvalidNumbers: the network's numbers are not finite.
         """
+        made = self._in_groups(batch, embeddings)
+        if not made.isfinite().all():
+            raise InvalidNumbers(f"outputs of {type(self.network).__name__} are NaN or infinite")
+        return made
+
+    def _in_groups(self, batch: Batch, embeddings: Float[Tensor, "batch tokens dim"] | None) -> Tensor:
         if self.handling.sharing == "padded":
             return self._outputs(batch, embeddings)
         order: list[int] = []

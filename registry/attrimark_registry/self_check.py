@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from .architecture import switches_with_length
 from .classifier import Classifier
 from .encoding import Encoded, Target
-from .errors import AttrimarkError, Unsupported
+from .errors import AttrimarkError, InvalidNumbers, Unsupported
 from .handling import Handling, Reads
 from .memory import is_exhaustion
 from .model import Model
@@ -126,7 +126,7 @@ class _Trial:
         """Raises AttrimarkError where outputs are no numbers, or not the same numbers twice."""
         kind = type(self.model.network).__name__
         if not np.isfinite(self.oracle).all():
-            raise AttrimarkError(f"outputs of {kind} are NaN or infinite: see that its weights are finite")
+            raise InvalidNumbers(f"outputs of {kind} are NaN or infinite: see that its weights are finite")
         if not self._is_close("a second call", self._plain_call(self.rows[-1])[None], self.oracle[-1:]):
             raise AttrimarkError(
                 f"{kind} does not compute the same numbers twice for one text, so they cannot be explained"

@@ -6,22 +6,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from attrimark_registry.attribution import Attribution, Cost, Scores
 from attrimark_registry.encoding import PROTECTED, Batch, Encoded
-from attrimark_registry.errors import Unsupported
+from attrimark_registry.errors import InvalidNumbers, Unsupported
 from attrimark_registry.memory import smaller_on_exhaustion
 from attrimark_registry.model import Model
 from attrimark_registry.plugin import Method, ModelMethod, SubsetMethod
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Feature
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike
-from torch import Tensor
 
 from attrimark.suite.suite import Pooling
 
+from .border import exploration, maybe_missing, numbers
 from .evaluator import Question, SubsetEvaluator
 from .meter import counted
 from .peak import peak_of_memory
@@ -38,10 +38,6 @@ class Attributions:
 
     explained: tuple[Attribution, ...]
     left_out: Mapping[str, str]
-
-
-class InvalidScores(Exception):
-    """A method returned something else than one finite number a feature."""
 
 
 def attribute(
@@ -65,10 +61,10 @@ def attribute(
 
     Raises:
         Unsupported: no text could be explained, the operator is not for this model, or it writes no tokens to explain.
-        InvalidScores: scores that are not one finite number a feature.
+        InvalidNumbers: scores that are not one finite number a feature; outputs of the network that are not finite.
     """
     if not prepared.rows:
-        raise Unsupported(next(iter(prepared.left_out.values()), "there are no texts"))
+        prepared.refuse()
 
     if each_token:
         require_writer(prepared.model)
@@ -105,9 +101,6 @@ def attribute(
     explained = tuple(each for each in made if isinstance(each, Attribution))
     if not explained:
         raise Unsupported(next(iter(refused.values())))
-    for attribution in explained:
-        if not all(np.isfinite(each).all() for each in (attribution.scores, attribution.by_token) if each is not None):
-            raise InvalidScores(f"{method}: scores of text {attribution.example.id} are not finite")
     return Attributions(explained, {**prepared.left_out, **refused})
 
 
@@ -128,18 +121,18 @@ def _by_subsets(
     questions = []
     for row in prepared.rows:
         aimed = [row, *aimed_at_each_token(row)] if each_token else [row]
-        whole, *by_token = (method.explore(each.features, draw(each)) for each in aimed)
+        whole, *by_token = (exploration(method.explore(each.features, draw(each)), method) for each in aimed)
         questions.append(Question(row, operator, method.reading, whole, tuple(by_token)))
     made: list[Attribution | str] = []
     for question, answer in zip(questions, prepared.evaluator.explore(questions), strict=True):
         if answer.scores is None:
             made.append(answer.reason or "refused")
             continue
-        attribution = _attribution(prepared.model, question.row, answer.scores.values, answer.scores.diagnostics)
+        row, told = question.row, f"{method}, text {question.row.example.id}"
+        attribution = _attribution(prepared.model, row, answer.scores.values, answer.scores.diagnostics, told)
         if answer.by_token:
-            for scores in answer.by_token:
-                _require_one_a_feature(scores.values, question.row)
-            attribution = with_tokens(attribution, [each.values for each in answer.by_token], prepared.model)
+            by_token = [numbers(each.values, told, (len(row.features),)) for each in answer.by_token]
+            attribution = with_tokens(attribution, by_token, prepared.model)
         made.append(
             replace(
                 attribution,
@@ -176,15 +169,17 @@ def _by_network(prepared: Prepared, method: ModelMethod, pooling: Pooling, draw:
     def explain(places: Sequence[int]) -> None:
         batch = prepared.model.collate([prepared.rows[place] for place in places])
         scores, costs = _metered(prepared.model, method, batch, [draw(row) for row in batch.rows])
-        values = as_array(scores.values)
         what, wanted = "tokens", tuple(batch.input_ids.shape)
         if components is not None:
             what, wanted = "components", (len(places), len(components))
+        # a batch's padding may hold anything
+        values = maybe_missing(scores.values, f"{method}, scores of {what}")
         if values.shape != wanted:
-            raise InvalidScores(f"{method}: scores of shape {values.shape} for {what} {wanted}")
+            raise InvalidNumbers(f"{method}: scores of shape {values.shape} for {what} {wanted}")
+        told = {name: maybe_missing(each, f"{method}, {name}") for name, each in scores.diagnostics.items()}
         for line, place in enumerate(places):
             row = prepared.rows[place]
-            diagnostics = {name: as_array(each)[line] for name, each in scores.diagnostics.items()}
+            diagnostics = {name: each[line] for name, each in told.items()}
             if components is None:
                 real = values[line][batch.real[line].cpu().numpy()]
                 scored = pooled(real, row.feature_of, len(row.features), pooling)
@@ -192,7 +187,7 @@ def _by_network(prepared: Prepared, method: ModelMethod, pooling: Pooling, draw:
                 unpooled, feature_of = real[mine].astype(np.float32), row.feature_of[mine]
             else:
                 row, scored, unpooled, feature_of = replace(row, features=components), values[line], None, None
-            attribution = _attribution(prepared.model, row, scored, diagnostics)
+            attribution = _attribution(prepared.model, row, scored, diagnostics, f"{method}, text {row.example.id}")
             attribution = replace(attribution, unpooled=unpooled, feature_of=feature_of)
             made[place] = replace(attribution, own=costs[line], actual=costs[line])
         prepared.advance(str(method), len(made), len(prepared.rows))
@@ -251,11 +246,6 @@ def pooled(
     return scores
 
 
-def as_array(values: Tensor | ArrayLike) -> np.ndarray:
-    """Numbers on this side of the network, wherever a method left them."""
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-
-
 def _batches(prepared: Prepared) -> Iterator[list[int]]:
     """Places of rows of similar length, as many as the evaluator's token budget allows."""
     for order in prepared.model.sharing(prepared.rows):
@@ -265,25 +255,21 @@ def _batches(prepared: Prepared) -> Iterator[list[int]]:
             order = order[count:]
 
 
-def _attribution(model: Model, row: Encoded, scores: np.ndarray, diagnostics: Mapping[str, object]) -> Attribution:
-    _require_one_a_feature(scores, row)
+def _attribution(model: Model, row: Encoded, scores: Any, diagnostics: Mapping[str, Any], told: str) -> Attribution:
     if row.target is None:
         raise ValueError(f"text {row.example.id} has no target")
     return Attribution(
         example=row.example,
         features=row.features,
-        scores=np.asarray(scores, dtype=np.float32),
+        scores=numbers(scores, told, (len(row.features),)).astype(np.float32),
         target=row.target,
         explained=explained(model, row),
         # arrays (a standard error for each feature) are kept as their mean: one number says how noisy scores are
-        diagnostics={name: float(np.mean(value)) for name, value in diagnostics.items()},  # pyright: ignore[reportArgumentType, reportCallIssue]
+        diagnostics={
+            name: float(np.mean(maybe_missing(value, f"{told}, {name}"))) for name, value in diagnostics.items()
+        },
         flags=row.flags,
     )
-
-
-def _require_one_a_feature(scores: np.ndarray, row: Encoded) -> None:
-    if np.shape(scores) != (len(row.features),):
-        raise InvalidScores(f"scores of shape {np.shape(scores)} for {len(row.features)} features")
 
 
 def explained(model: Model, row: Encoded) -> str:

@@ -30,8 +30,10 @@ from attrimark_registry.scoring_tree import ScoringTree, Walk, slice_size
 from attrimark_registry.tree_trial import allows_trees
 from jaxtyping import Float
 
+from .border import asked_subsets, kept, numbers
 from .decoding import Said, said
 
+NETWORK = "the network's outputs"
 TOKENS_A_BATCH = {"cpu": 2048, "cuda": 32768}
 
 Key = tuple[str, tuple[int, ...], str, bytes]  # text, continuation, operator, packed subset
@@ -254,7 +256,7 @@ class SubsetEvaluator:
             smaller_on_exhaustion(walk.advance, nodes, self._limit_nodes)
             start = nodes.stop
             self.advanced(tree.finished(start), len(keys))
-        self._outputs.update(zip(keys, walk.outputs(), strict=True))
+        self._outputs.update(zip(keys, (numbers(each, NETWORK) for each in walk.outputs()), strict=True))
 
     def _by_rows(self, missing: dict[Key, Encoded], compute: Callable[[Sequence[Key]], None]) -> None:
         """Row by row, longest rows first."""
@@ -341,9 +343,10 @@ def _wanted(asker: _Asked, sent: Mapping[Voice, np.ndarray | None]) -> dict[Voic
     wanted: dict[Voice, np.ndarray] = {}
     for voice, values in sent.items():
         try:
-            wanted[voice] = asker.explorations[voice].send(values)  # pyright: ignore[reportArgumentType]
+            asked = asker.explorations[voice].send(values)  # pyright: ignore[reportArgumentType]
+            wanted[voice] = asked_subsets(asked, len(asker.question.row.features))
         except StopIteration as end:
-            asker.returned[voice] = as_scores(end.value)
+            asker.returned[voice] = kept(as_scores(end.value))
         except Unsupported as refusal:
             asker.refusal = str(refusal)
             return {}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from attrimark_registry.attribution import Attribution, Measure, as_scores
 from attrimark_registry.encoding import Encoded
-from attrimark_registry.errors import Unsupported
+from attrimark_registry.errors import InvalidNumbers
 from attrimark_registry.model import How
 from attrimark_registry.plugin import Metric, ModelMetric, SpanMetric, SubsetMetric
 from attrimark_registry.removal import Operator
-from attrimark_registry.text import Splits
+from attrimark_registry.text import Example, Splits
 
+from .border import exploration, maybe_missing, number, require_within
 from .evaluator import Question
 from .prepare import Prepared
 from .randomness import generator_for
@@ -32,26 +34,46 @@ def measure(
             each for operator in asked for each in _by_subsets(prepared, metric, attributions, operator, suite_seed)
         ]
     if isinstance(metric, SpanMetric):
-        compared = [(each, metric.compare(each, each.example)) for each in attributions]
-        return [Measure(metric.digest, each.example.id, "", value) for each, value in compared]
+        return [
+            Measure(
+                metric.digest, each.example.id, "", _number(metric.compare(each, each.example), metric, each.example)
+            )
+            for each in attributions
+        ]
     raise TypeError(f"{metric} judges no attributions")
 
 
 def measure_model(prepared: Prepared, metric: ModelMetric, splits: Splits) -> list[Measure]:
     """What the metric says of the model: one number a text, or one number under the example id "" (all)."""
     examples = metric.texts(splits, [row.example for row in prepared.rows])
-    if not examples:
-        raise Unsupported(next(iter(prepared.left_out.values()), "there are no texts"))
+    if prepared.invalid or not examples:
+        prepared.refuse()
     returned = as_scores(metric.measure(prepared.model, examples))
     if np.ndim(returned.values) == 0:
-        kept = {name: float(number) for name, number in returned.diagnostics.items()}
-        return [Measure(metric.digest, "", "", float(returned.values), kept)]
+        value = number(returned.values, str(metric), metric.bounds)
+        return [Measure(metric.digest, "", "", value, _named(metric, returned.diagnostics))]
+    values = maybe_missing(returned.values, str(metric))
+    if values.shape != (len(examples),):
+        raise InvalidNumbers(f"{metric}: an array {values.shape} was returned for {len(examples)} texts")
+    require_within(values, str(metric), metric.bounds)
+    if np.isinf(values).any():
+        raise InvalidNumbers(f"{metric}: infinite")
+    told = {name: maybe_missing(each, f"{metric}, {name}") for name, each in returned.diagnostics.items()}
     measures = []
-    for place, (example, value) in enumerate(zip(examples, np.asarray(returned.values), strict=True)):
-        kept = {name: float(numbers[place]) for name, numbers in returned.diagnostics.items()}
+    for place, (example, value) in enumerate(zip(examples, values, strict=True)):
+        mine = {name: float(each[place]) for name, each in told.items()}
         known = not np.isnan(value)
-        measures.append(Measure(metric.digest, example.id, "", float(value) if known else None, kept if known else {}))
+        measures.append(Measure(metric.digest, example.id, "", float(value) if known else None, mine if known else {}))
     return measures
+
+
+def _number(returned: object, metric: Metric, example: Example) -> float | None:
+    """What a metric returned for a text."""
+    return None if returned is None else number(returned, f"{metric}, text {example.id}", metric.bounds)
+
+
+def _named(metric: Metric, diagnostics: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(maybe_missing(each, f"{metric}, {name}")) for name, each in diagnostics.items()}
 
 
 def judged_rows(prepared: Prepared, target: How, attributions: Sequence[Attribution]) -> dict[str, Encoded]:
@@ -81,14 +103,14 @@ def _by_subsets(
             rows[each.example.id],
             operator,
             metric.reading,
-            metric.explore(each, generator_for(suite_seed, metric, each.example.id)),
+            exploration(metric.explore(each, generator_for(suite_seed, metric, each.example.id)), metric),
         )
         for each in attributions
     ]
     measures = []
     for each, answer in zip(attributions, prepared.evaluator.explore(questions), strict=True):
         told = answer.scores
-        value = None if told is None else float(told.values)
-        kept = {} if told is None else {name: float(number) for name, number in told.diagnostics.items()}
+        value = None if told is None else _number(told.values, metric, each.example)
+        kept = {} if told is None else _named(metric, told.diagnostics)
         measures.append(Measure(metric.digest, each.example.id, operator, value, kept))
     return measures

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from attrimark_registry.encoding import Encoded
-from attrimark_registry.errors import AttrimarkError, Unsupported
+from attrimark_registry.errors import AttrimarkError, InvalidNumbers, Unsupported
 from attrimark_registry.model import How, Model
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Example, Granularity
@@ -33,6 +33,7 @@ class Prepared:
     Attributes:
         left_out: texts that cannot be explained, with the reason.
         network: what was found of the network; kept with the cells.
+        invalid: that the network gave no finite numbers for some text, where it did.
     """
 
     model: Model
@@ -43,6 +44,7 @@ class Prepared:
     evaluator: SubsetEvaluator
     advance: Advance
     network: Mapping[str, Any] = field(default_factory=dict)
+    invalid: str | None = None
     _aimed: dict[How, tuple[Encoded, ...]] = field(default_factory=dict)
 
     @property
@@ -51,6 +53,17 @@ class Prepared:
         wanted = METRIC_OPERATORS[self.model.default_operator] + OTHERS
         allowed: list[Operator] = [each for each in wanted if self.model.refusal(each) is None]
         return tuple(allowed[:2])
+
+    def refuse(self) -> NoReturn:
+        """There is nothing to explain.
+
+        Raises:
+            Unsupported: why.
+            InvalidNumbers: the network gives no finite numbers.
+        """
+        if self.invalid:
+            raise InvalidNumbers(self.invalid)
+        raise Unsupported(next(iter(self.left_out.values()), "there are no texts"))
 
     def require(self, operator: Operator) -> None:
         """Raises Unsupported where the tokenizer lacks what the operator puts in, or the network does not allow it."""
@@ -85,12 +98,14 @@ def prepare(
     twice = [name for name, count in Counter(example.id for example in examples).items() if count > 1]
     if twice:
         raise AttrimarkError(f"two texts have the id {twice[0]!r}: give each its own")
-    rows, left_out = [], {}
+    rows, left_out, invalid = [], {}, None
     for example in examples:
         try:
             # a head that decides each label for itself may give one text several rows, or none
             rows += model.decide([model.encode(example, granularity)], how)
+        except InvalidNumbers as error:
+            left_out[example.id] = invalid = str(error)
         except Unsupported as refusal:
             left_out[example.id] = str(refusal)
     evaluator = SubsetEvaluator(model, advanced=lambda done, wanted: advance("subsets", done, wanted))
-    return Prepared(model, tuple(examples), tuple(rows), left_out, how, evaluator, advance, network or {})
+    return Prepared(model, tuple(examples), tuple(rows), left_out, how, evaluator, advance, network or {}, invalid)

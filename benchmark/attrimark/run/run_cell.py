@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from attrimark_registry.attribution import Attribution, Cause, Cost, Measure, Record, Status
-from attrimark_registry.errors import AttrimarkError, Unsupported
+from attrimark_registry.errors import AttrimarkError, InvalidNumbers, Unsupported
 from attrimark_registry.memory import is_exhaustion
 from attrimark_registry.plugin import Metric, ModelMetric
 
@@ -17,7 +17,7 @@ from attrimark.results.raw_outputs import RawOutputs
 from attrimark.run.raw_outputs import raw_outputs
 from attrimark.suite.matrix import Cell, splits_of
 
-from .attribute import Attributions, InvalidScores, attribute
+from .attribute import Attributions, attribute
 from .machine import machine
 from .measure import measure, measure_model
 from .prepare import Prepared
@@ -117,6 +117,9 @@ def attempt(verb: Callable[[], Result]) -> Attempt[Result]:
         return Attempt("ok", result=verb())
     except Unsupported as refusal:
         return Attempt("unsupported", str(refusal))
+    except InvalidNumbers as error:
+        log.warning("%s", error)
+        return Attempt("failed", str(error), "invalid")
     except AttrimarkError as error:  # a message that names its remedy: nobody needs to see where it came from
         log.warning("%s", error)
         return Attempt("failed", str(error), "environment")
@@ -128,8 +131,6 @@ def attempt(verb: Callable[[], Result]) -> Attempt[Result]:
 
 def cause_of(error: Exception) -> Cause:
     """What kind of failure it is that a plugin raises."""
-    if isinstance(error, InvalidScores):
-        return "invalid"
     return "oom" if is_exhaustion(error) else "exception"
 
 
