@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,12 @@ BROKEN = {
     "typo": (HEALTHY.replace("register_methods", "register_methodz"), "unknown hook 'register_methodz'"),
     "argument": (HEALTHY.replace("register_methods()", "register_methods(extra)"), "PluginValidationError: "),
     "abstract": (HEALTHY.replace("def explore", "def explain"), "Lens does not implement explore"),
+    "moves": ("import os\nos.chdir('/')", "it changes the working directory, for every plugin"),
+    "patches": (
+        "import torch\ntorch.nn.Linear.forward = lambda *given: given[1]",
+        "it changes the code of torch.nn.modules.linear.Linear.forward",
+    ),
+    "dtype": ("import torch\ntorch.set_default_dtype(torch.float64)", "it changes torch's default dtype"),
     "nameless": (HEALTHY.replace('name = "{name}"', ""), "Lens has no name"),
 }
 
@@ -85,6 +92,16 @@ def test_a_broken_plugin_breaks_nothing_else(install: Install, case: str) -> Non
     assert "Traceback" in broken.details
     assert catalog.entries["method"]["lens"].distribution == f"zzz_{case}"
     assert catalog.find("method", "leave-one-out")
+
+
+def test_what_a_plugin_changes_when_it_is_imported_is_put_back(install: Install) -> None:
+    import torch
+
+    forward, directory = torch.nn.Linear.forward, os.getcwd()
+    for case in ("moves", "patches", "dtype"):
+        install(f"aaa_{case}", BROKEN[case][0])
+    load_catalog()
+    assert (torch.nn.Linear.forward, os.getcwd(), torch.get_default_dtype()) == (forward, directory, torch.float32)
 
 
 def test_two_plugins_of_one_name_are_broken_and_name_each_other(install: Install) -> None:

@@ -8,7 +8,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, EntryPoint, distributions
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from . import hookspecs
 from .errors import AttrimarkError
 from .names import nearest
 from .plugin import KINDS, Kind, Plugin
+from .process_state import ProcessState
 
 GROUP = "attrimark"
 ALLOWED = "ATTRIMARK_PLUGINS"
@@ -102,9 +103,9 @@ class Catalog:
 def load_catalog() -> Catalog:
     """A fresh catalog of every entry point in the group `attrimark`.
 
-    A distribution that cannot be imported, or whose hooks fail or return something else than plugins, is listed in
-    `broken`; so are plugins of one kind and name, but for attrimark's own. What is printed meanwhile goes to standard
-    error.
+    A distribution is listed in `broken` if it cannot be imported, if importing it changes the process (its directory,
+    torch's defaults, the code of networks), or if its hooks fail or return something else than plugins; so are plugins
+    of one kind and name, but for attrimark's own. What is printed meanwhile goes to standard error.
 
     `ATTRIMARK_PLUGINS` names the other distributions whose plugins are used, separated by commas; `none` is none.
     """
@@ -116,7 +117,7 @@ def load_catalog() -> Catalog:
     for name, distribution in sorted(_allowed(_installed()).items(), key=lambda pair: pair[0] != GROUP):
         for point in _points(name, distribution, broken):
             try:
-                with redirect_stdout(sys.stderr):
+                with redirect_stdout(sys.stderr), _leaving_the_process(name):
                     plugins, values = _returned(name, point, manager, named)
                 found += plugins
                 for hook, value in values:
@@ -135,6 +136,29 @@ def load_catalog() -> Catalog:
     )
     values = {hook: tuple(value for value, _ in by_name.values()) for hook, by_name in named.items()}
     return Catalog(kinds, tuple(broken), manager=manager, **values)
+
+
+@contextmanager
+def _leaving_the_process(distribution: str) -> Iterator[None]:
+    """A stranger's module is imported by every command and every worker, whose numbers it must not change.
+
+    Raises:
+        AttrimarkError: it changed something; it is put back.
+    """
+    if distribution == GROUP:
+        yield
+        return
+    before = ProcessState.now()
+    try:
+        yield
+    finally:
+        moved = before.moved()
+        before.restore()
+    if moved:
+        raise AttrimarkError(
+            f"when it is imported, it changes {', '.join(moved[:3])}, for every plugin: it may do so in its own calls, "
+            "and has to put back what it changed"
+        )
 
 
 def _by_name(found: Iterable[tuple[Kind, Entry]]) -> dict[tuple[Kind, str], list[Entry]]:

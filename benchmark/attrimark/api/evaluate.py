@@ -28,8 +28,8 @@ from attrimark_registry.writer import Writer
 from attrimark.document.render.notebook import as_html
 from attrimark.document.render.terminal import as_text
 from attrimark.results.results import metrics_of
-from attrimark.run.prepare import prepare
-from attrimark.run.run_cell import run_cell
+from attrimark.run.prepare import Prepared, prepare
+from attrimark.run.run_cell import Attempt, Outcome, run_cell, unfinished
 from attrimark.studies.leaderboard.board import Leaderboard
 from attrimark.studies.leaderboard.leaderboard import leaderboards
 from attrimark.studies.leaderboard.sections import section_of
@@ -122,7 +122,7 @@ def evaluate(
     with ready.active():
         prepared = prepare(ready, examples, target, unit, network={"check": check.plain})
         prepared = replace(prepared, left_out={**nothing, **prepared.left_out})
-        outcomes = [run_cell(cell, prepared) for cell in cells]
+        outcomes = _outcomes(cells, prepared)
     records = tuple(outcome.record for outcome in outcomes)
     explained = {str(cell.method): each.attributions for cell, each in zip(cells, outcomes, strict=True) if cell.method}
     return Evaluation(
@@ -131,6 +131,24 @@ def evaluate(
         records=records,
         left_out=prepared.left_out,
     )
+
+
+def _outcomes(cells: Sequence[Cell], prepared: Prepared) -> list[Outcome]:
+    """Of each cell, until a plugin leaves the network otherwise than it was: those after it have no numbers."""
+    outcomes: list[Outcome] = []
+    for cell in cells:
+        if outcomes and outcomes[-1].spoiled:
+            reason = f"not run, for the network is no longer what it was ({_offence(outcomes)}): load it again"
+            ended = Attempt[Any]("failed", reason, "changed-network")
+            outcomes.append(Outcome(unfinished(cell, ended, prepared.left_out, prepared.network), spoiled=True))
+        else:
+            outcomes.append(run_cell(cell, prepared))
+    return outcomes
+
+
+def _offence(outcomes: Sequence[Outcome]) -> str | None:
+    record = next(each.record for each in outcomes if each.spoiled)
+    return record.reason or next(reason for status, reason in record.metric_status.values() if status == "failed")
 
 
 def wrap(

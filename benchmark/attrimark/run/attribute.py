@@ -192,9 +192,10 @@ def _by_network(prepared: Prepared, method: ModelMethod, pooling: Pooling, draw:
             made[place] = replace(attribution, own=costs[line], actual=costs[line])
         prepared.advance(str(method), len(made), len(prepared.rows))
 
-    for places in _batches(prepared):
+    budget = _Budget(prepared.evaluator.tokens)
+    for places in _batches(prepared, budget):
         longest = len(prepared.rows[places[0]])
-        smaller_on_exhaustion(explain, places, lambda rows, longest=longest: prepared.evaluator.limit(rows * longest))
+        smaller_on_exhaustion(explain, places, lambda rows, longest=longest: budget.limit(rows * longest))
     return [made[place] for place in range(len(prepared.rows))]
 
 
@@ -246,11 +247,21 @@ def pooled(
     return scores
 
 
-def _batches(prepared: Prepared) -> Iterator[list[int]]:
-    """Places of rows of similar length, as many as the evaluator's token budget allows."""
+@dataclass(eq=False)
+class _Budget:
+    """How many tokens one method takes at once: what it has no memory for is no limit for others."""
+
+    tokens: int
+
+    def limit(self, tokens: int) -> None:
+        self.tokens = max(1, min(self.tokens, tokens))
+
+
+def _batches(prepared: Prepared, budget: _Budget) -> Iterator[list[int]]:
+    """Places of rows of similar length, as many as the budget allows."""
     for order in prepared.model.sharing(prepared.rows):
         while order:
-            count = max(1, prepared.evaluator.tokens // len(prepared.rows[order[0]]))
+            count = max(1, budget.tokens // len(prepared.rows[order[0]]))
             yield order[:count]
             order = order[count:]
 

@@ -6,7 +6,7 @@ Nothing is kept of what was returned but a copy, so that a plugin may use its ar
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from attrimark_registry.errors import InvalidNumbers
 from attrimark_registry.plugin import Exploration, Keep
 from numpy.typing import NDArray
 from torch import Tensor
+
+Given = TypeVar("Given")
 
 SLACK = 1e-6  # relative: bounds hold but for rounding
 
@@ -77,6 +79,14 @@ def require_within(values: NDArray[Any] | float, what: str, bounds: tuple[float,
 def kept(scores: Scores) -> Scores:
     """A copy of what an exploration returned: its plugin may use one array for every text."""
     return Scores(_copied(scores.values), {name: _copied(each) for name, each in scores.diagnostics.items()})
+
+
+def read_only(given: Given) -> Given:
+    """A row or an attribution whose arrays plugins see and do not write: what follows is made of them, too."""
+    for value in vars(given).values():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+    return given
 
 
 def asked_subsets(returned: Any, features: int) -> Keep:

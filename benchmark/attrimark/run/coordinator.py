@@ -162,18 +162,24 @@ class Coordinator:
             record = record_of(message["record"])
             assignment.running = None
             task = assignment.left.pop(record.cell)
-            self._save(record, task, message["spooled"])
-            self._announce(record, task.cell)
+            stored = self._save(record, task, message["spooled"])
+            # a metric spoiled the worker: those after it are made in another
+            unmade = tuple(digest for digest in task.wanted if digest not in record.metric_status)
+            if stored.status == "ok" and unmade:
+                assignment.left[record.cell] = Task(task.cell, unmade, stored.bundle, stored=True)
+            else:
+                self._announce(stored, task.cell)
 
-    def _save(self, record: Record, task: Task, spooled: str | None) -> None:
-        """A new cell whole; only the new metrics where the attributions were there already."""
-        if spooled or task.bundle is None:
-            bundle = self.store.adopt(Path(spooled)) if spooled else None
-            self.store.save(replace(record, bundle=bundle))
-            return
+    def _save(self, record: Record, task: Task, spooled: str | None) -> Record:
+        """A new cell whole; only the new metrics where its record was there already."""
+        if spooled or not task.stored:
+            stored = replace(record, bundle=self.store.adopt(Path(spooled)) if spooled else None)
+            self.store.save(stored)
+            return stored
         for digest, (status, reason) in record.metric_status.items():
             measures = [each for each in record.measures if each.metric == digest]
             self.store.save_metric(record.cell, digest, status, reason, measures)
+        return replace(record, bundle=task.bundle)
 
     def _announce(self, record: Record, cell: Cell) -> None:
         """A finished cell, whose parts are called as the suite calls them."""

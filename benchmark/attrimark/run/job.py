@@ -23,6 +23,7 @@ class Task:
     cell: Cell
     wanted: tuple[str, ...]
     bundle: str | None = None  # sha256 of the stored attributions
+    stored: bool = False  # the cell's record is there: what is wanted is added to it
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def _task(task: Task) -> Spec:
         },
         "wanted": task.wanted,
         "bundle": task.bundle,
+        "stored": task.stored,
     }
 
 
@@ -96,7 +98,7 @@ def _task_of(data: Spec, variant: Variant, catalog: Catalog) -> Task:
             "captures": tuple(map(Choices.of, parts["captures"])),
         }
     )
-    return Task(cell, tuple(data["wanted"]), data["bundle"])
+    return Task(cell, tuple(data["wanted"]), data["bundle"], data["stored"])
 
 
 def _spec(plugin: Plugin) -> Spec:

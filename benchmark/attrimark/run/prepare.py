@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NoReturn
 
 from attrimark_registry.encoding import Encoded
@@ -13,7 +14,9 @@ from attrimark_registry.model import How, Model
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Example, Granularity
 
+from .border import read_only
 from .evaluator import SubsetEvaluator
+from .guard.guard import Guard
 
 # two operators each, so that a metric can be scored away from a method's own
 METRIC_OPERATORS: Mapping[Operator, tuple[Operator, ...]] = {
@@ -46,6 +49,11 @@ class Prepared:
     network: Mapping[str, Any] = field(default_factory=dict)
     invalid: str | None = None
     _aimed: dict[How, tuple[Encoded, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """What plugins are held to; first asked for before any of them sees the network, inside `model.active()`."""
+        return Guard(self.model, self.rows)
 
     @property
     def operators(self) -> tuple[Operator, ...]:
@@ -102,7 +110,7 @@ def prepare(
     for example in examples:
         try:
             # a head that decides each label for itself may give one text several rows, or none
-            rows += model.decide([model.encode(example, granularity)], how)
+            rows += map(read_only, model.decide([model.encode(example, granularity)], how))
         except InvalidNumbers as error:
             left_out[example.id] = invalid = str(error)
         except Unsupported as refusal:

@@ -18,6 +18,8 @@ from attrimark.run.raw_outputs import raw_outputs
 from attrimark.suite.matrix import Cell, splits_of
 
 from .attribute import Attributions, attribute
+from .border import read_only
+from .guard.guard import ChangedNetwork, complaint
 from .machine import machine
 from .measure import measure, measure_model
 from .prepare import Prepared
@@ -49,11 +51,14 @@ class Outcome:
     Attributes:
         attributions: empty where it is not ok, or judges the model alone.
         outputs: what is kept for studies, by address, where it was wanted and could be had.
+        spoiled: whether a plugin left the network or the process otherwise than it was: no other cell may be run here.
+            Judgements that are wanted and have no status were not made.
     """
 
     record: Record
     attributions: tuple[Attribution, ...] = ()
     outputs: Mapping[str, RawOutputs] = field(default_factory=dict)
+    spoiled: bool = False
 
 
 def run_cell(
@@ -69,26 +74,38 @@ def run_cell(
     """
     if cell.isolate:
         prepared.evaluator.forget()
-    if cell.method is None:
-        return Outcome(_judged(cell, prepared, (), prepared.left_out, wanted))
-    if known is None:
+    guard = prepared.guard  # before any plugin sees the network
+    if known is None and cell.method:
         made = attempt(lambda: _attribute(cell, prepared))
+        if moved := guard.moved(weights=True):
+            ended = changed(cell.method, moved, made.reason)
+            return Outcome(unfinished(cell, ended, prepared.left_out, prepared.network), spoiled=True)
         if made.result is None:
             return Outcome(unfinished(cell, made, prepared.left_out, prepared.network))
-        known, left_out = made.result.explained, made.result.left_out
+        attributions, left_out = made.result.explained, made.result.left_out
     else:
-        explained = {each.example.id for each in known}
-        left_out = {row.example.id: "refused" for row in prepared.rows if row.example.id not in explained}
-    record = _judged(cell, prepared, known, left_out, wanted)
-    attributions = tuple(known)
+        attributions, left_out = tuple(known or ()), prepared.left_out
+        if cell.method:
+            explained = {each.example.id for each in attributions}
+            left_out = {row.example.id: "refused" for row in prepared.rows if row.example.id not in explained}
+    judged = _judged(cell, prepared, tuple(map(read_only, attributions)), left_out, wanted)
+    if judged.spoiled:
+        return judged
     kept = {
         address: attempt(lambda choices=choices: raw_outputs(prepared, cell, choices, attributions))
         for address, choices in cell.outputs.items()
         if wanted is None or address in wanted
     }
     ended = {address: (each.status, each.reason) for address, each in kept.items()}
-    outputs = {address: each.result for address, each in kept.items() if each.result}
-    return Outcome(replace(record, metric_status={**record.metric_status, **ended}), attributions, outputs)
+    record = replace(judged.record, metric_status={**judged.record.metric_status, **ended})
+    return replace(judged, record=record, outputs={place: each.result for place, each in kept.items() if each.result})
+
+
+def changed(plugin: object, moved: Sequence[str], reason: str | None = None) -> Attempt[Any]:
+    """What a plugin left otherwise than it was, and why it failed, if it did."""
+    told = complaint(str(plugin), moved) + (f"; it failed, too: {reason}" if reason else "")
+    log.warning("%s", told)
+    return Attempt("failed", told, "changed-network")
 
 
 def unfinished(
@@ -117,6 +134,9 @@ def attempt(verb: Callable[[], Result]) -> Attempt[Result]:
         return Attempt("ok", result=verb())
     except Unsupported as refusal:
         return Attempt("unsupported", str(refusal))
+    except ChangedNetwork as error:
+        log.warning("%s", error)
+        return Attempt("failed", str(error), "changed-network")
     except InvalidNumbers as error:
         log.warning("%s", error)
         return Attempt("failed", str(error), "invalid")
@@ -124,12 +144,12 @@ def attempt(verb: Callable[[], Result]) -> Attempt[Result]:
         log.warning("%s", error)
         return Attempt("failed", str(error), "environment")
     # a plugin is a stranger's code: its failure is recorded, and the matrix goes on
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.warning("%s", traceback.format_exc())
         return Attempt("failed", f"{type(error).__name__}: {error}", cause_of(error))
 
 
-def cause_of(error: Exception) -> Cause:
+def cause_of(error: BaseException) -> Cause:
     """What kind of failure it is that a plugin raises."""
     return "oom" if is_exhaustion(error) else "exception"
 
@@ -148,7 +168,8 @@ def _judged(
     attributions: Sequence[Attribution],
     left_out: Mapping[str, str],
     wanted: Collection[str] | None,
-) -> Record:
+) -> Outcome:
+    spoiled = False
     statuses: dict[str, tuple[Status, str | None]] = {}
     measures: list[Measure] = []
     for digest, metric in cell.judgements.items():
@@ -157,10 +178,14 @@ def _judged(
                 statuses[digest] = "unsupported", cell.refusals[digest]
                 continue
             judged = attempt(lambda metric=metric: _measure(cell, prepared, metric, attributions))
+            if moved := prepared.guard.moved(weights=isinstance(metric, ModelMetric)):
+                judged, spoiled = changed(metric, moved, judged.reason), True
             statuses[digest] = judged.status, judged.reason
             measures += [replace(value, metric=digest) for value in judged.result or []]
+            if spoiled:
+                break
     operator = attributions[0].operator if attributions else cell.operator
-    return Record(
+    record = Record(
         cell=cell.id,
         specs={**cell.specs, "operator": operator},
         status="ok",
@@ -173,6 +198,7 @@ def _judged(
         measures=tuple(measures),
         metric_status=statuses,
     )
+    return Outcome(record, tuple(attributions), spoiled=spoiled)
 
 
 def _with_warning(cell: Cell, prepared: Prepared, attributions: Sequence[Attribution]) -> Mapping[str, Any]:

@@ -116,4 +116,4 @@ def _task(cell: Cell, record: Record | None, store: Store) -> Task | None:
     missing += [address for address in kept if not outputs_path(store.folder, address).exists()]
     if cell.method is not None and not (record.bundle and store.bundle_path(record.bundle).exists()):
         return Task(cell, wanted)
-    return Task(cell, tuple(missing), record.bundle) if missing else None
+    return Task(cell, tuple(missing), record.bundle, stored=True) if missing else None

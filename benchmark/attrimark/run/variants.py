@@ -25,6 +25,8 @@ from attrimark.results.bundle import SUFFIX, write_whole
 from attrimark.suite.matrix import Variant, splits_of
 from attrimark.suite.numerics import Asked, numerics
 
+from .guard.guard import left_as_found
+
 log = logging.getLogger("attrimark.run.variants")
 
 Advance = Callable[[str], None]  # told which step is being taken
@@ -68,8 +70,9 @@ class Variants:
             AttrimarkError: the network's numbers cannot be trusted.
         """
         kind = splits_of(variant.dataset).labels, variant.model, variant.chain
+        examples = variant.examples
         if kind not in self._checks:
-            self._checks[kind] = self_check(model, variant.examples)
+            self._checks[kind] = self_check(model, examples)
         return model.handled(self._checks[kind].handling), self._checks[kind]
 
     def _untrained(self, variant: Variant, advance: Advance) -> tuple[Model, int]:
@@ -101,7 +104,8 @@ class Variants:
         return "cpu" if moving and isinstance(moving[0], Quantizer) else self.device
 
     def _quantized(self, step: Quantizer, model: Model) -> Model:
-        quantized = step.quantize(model, self.device)
+        with left_as_found(model, str(step)):
+            quantized = step.quantize(model, self.device)
         for each in (quantized, quantized.pretrained):
             if each:
                 each.network.to(self.device)
@@ -120,7 +124,8 @@ class Variants:
         wanted = self._wanted(variant, place, step, seeds)
         doing = f"train {step.name}" if step.trains else step.name
         advance(doing + (f", {len(wanted)} seeds" if len(wanted) > 1 else ""))
-        trained = dict(zip(wanted, step.fine_tune(model, variant.training, wanted), strict=True))
+        with left_as_found(model, str(step)):
+            trained = dict(zip(wanted, step.fine_tune(model, variant.training, wanted), strict=True))
         if step.blank(model) is None:
             self._held = (held_by, trained) if len(wanted) > 1 else (None, {})
         else:

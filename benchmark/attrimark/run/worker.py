@@ -14,21 +14,23 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
 from attrimark_registry.attribution import Attribution
-from attrimark_registry.catalog import load_catalog
+from attrimark_registry.catalog import ALLOWED, load_catalog
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import Model
+from attrimark_registry.process_state import ProcessState, foreign_code
 
 from attrimark.results.bundle import read_bundle, write_bundle
 from attrimark.results.outputs_file import outputs_path, write_outputs
 from attrimark.results.redaction import Telling, as_told, everything, only_known
 from attrimark.run.raw_outputs import poolable
 
+from .guard.guard import ChangedNetwork, complaint
 from .job import Job, Task, from_json
 from .prepare import Prepared, prepare
 from .run_cell import Outcome, attempt, run_cell, unfinished
@@ -52,6 +54,7 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     channel = _take_over_stdout()
     catalog = load_catalog()
+    patched = foreign_code()  # by what was just imported
     variants = Variants(chosen.device, chosen.store / "variants")
 
     worker = os.getpid()
@@ -66,16 +69,30 @@ def main() -> None:
     for line in _lines():
         job = from_json(line, catalog)
         telling = only_known(task.cell for task in job.tasks) if chosen.discreet else everything
-        run_job(job, variants, chosen.store, say, telling)
+        spoiled = run_job(job, variants, chosen.store, say, telling, patched)
+        if spoiled:
+            os._exit(0)  # the coordinator starts another process, which no plugin has touched
         say({"event": "done"})
 
 
-def run_job(job: Job, variants: Variants, store: Path, say: Say, telling: Telling = everything) -> None:
+def run_job(
+    job: Job,
+    variants: Variants,
+    store: Path,
+    say: Say,
+    telling: Telling = everything,
+    patched: Sequence[str] = (),
+) -> bool:
     """Every task of a variant, each told as soon as it is finished.
 
     Args:
+        patched: code of networks that is not their library's: then nothing computed here could be trusted.
         telling: what is told of the reasons that plugins give; nothing else of them leaves the process.
+
+    Returns:
+        Whether this process is spoiled: some plugin left it, or a network, otherwise than it was.
     """
+    process = ProcessState.now()
 
     def tell(outcome: Outcome, spooled: Path | None) -> None:
         record = as_told(outcome.record, telling)
@@ -87,26 +104,42 @@ def run_job(job: Job, variants: Variants, store: Path, say: Say, telling: Tellin
     def taking(step: str) -> None:
         advance(step, 0, len(job.tasks))
 
-    made = attempt(lambda: _prepared_network(job, variants, taking))
+    made = attempt(lambda: _prepared_network(job, variants, taking, patched))
+    moved = process.moved()
+    if moved:
+        log.warning("%s: this process serves no other variant", complaint(f"making {job.variant}", moved))
+        process.restore()
     if made.result is None:
         for task in job.tasks:
             tell(Outcome(unfinished(task.cell, made)), None)
-        return
+        return bool(moved) or made.cause == "changed-network"
     model, network = made.result
     with model.active():
         prepared = prepare(model, job.variant.examples, job.variant.target, job.variant.granularity, advance, network)
         for done, task in enumerate(job.tasks):
             advance(str(task.cell.method or "model"), done, len(job.tasks))
             say({"event": "started", "cell": task.cell.id})
-            tell(*_run(task, prepared, store))
+            outcome, spooled = _run(task, prepared, store)
+            tell(outcome, spooled)
+            if outcome.spoiled:
+                return True
+    return bool(moved)
 
 
-def _prepared_network(job: Job, variants: Variants, taking: Callable[[str], None]) -> tuple[Model, dict[str, Any]]:
+def _prepared_network(
+    job: Job, variants: Variants, taking: Callable[[str], None], patched: Sequence[str]
+) -> tuple[Model, dict[str, Any]]:
     """The variant's model, handled as its check says, and what was found of it.
 
     Raises:
         AttrimarkError: its weights are made from a recipe, and other ones than those of stored results.
+        ChangedNetwork: the code of networks is patched.
     """
+    if patched:
+        raise ChangedNetwork(
+            f"importing the installed plugins patches {', '.join(patched[:3])}: every number would be another. "
+            f"Uninstall the plugin, or name those to use in {ALLOWED} (none: attrimark's own)"
+        )
     model, check = variants.checked(job.variant, variants.get(job.variant, job.seeds, taking))
     weights = job.variant.model.weights()
     if weights and job.weights not in (None, weights):
@@ -121,7 +154,8 @@ def _prepared_network(job: Job, variants: Variants, taking: Callable[[str], None
 def _run(task: Task, prepared: Prepared, store: Path) -> tuple[Outcome, Path | None]:
     known = _stored(task, store)
     # whatever was asked of lost attributions, new ones need every metric
-    outcome = run_cell(task.cell, prepared) if known is None else run_cell(task.cell, prepared, known, task.wanted)
+    lost = task.bundle is not None and known is None
+    outcome = run_cell(task.cell, prepared, known, None if lost else task.wanted)
     for address, outputs in outcome.outputs.items():
         write_outputs(outputs, outputs_path(store, address))
     spool = outcome.attributions and known is None
