@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from attrimark_registry import AttrimarkError, fetch
+from attrimark_registry import AttrimarkError, assets, fetch
 from attrimark_registry.assets import Reference, cached, derived, ready
 
 SHA = "0" * 64
@@ -193,11 +193,62 @@ def test_offline_only_the_cache_is_asked(index: Path, monkeypatch: pytest.Monkey
         fetch(f"pypi:tiny-asset==1.0/data.txt#{sha}")
 
 
-def test_an_altered_copy_is_noticed(index: Path) -> None:
+DAMAGE = {
+    "content": lambda slot: (slot / "data.txt").write_text("contents"),
+    "more": lambda slot: (slot / "more.txt").write_text("more"),
+    "less": lambda slot: (slot / "data.txt").unlink(),
+    "link": lambda slot: (slot / "other.txt").symlink_to(slot / "data.txt"),
+    "torn manifest": lambda slot: (slot / "manifest.json").write_text('{"data.txt": "0'),
+    "other manifest": lambda slot: (slot / "manifest.json").write_text("[1]"),
+    "bytes": lambda slot: (slot / "manifest.json").write_bytes(b"\xff\xfe"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_an_altered_copy_is_fetched_again_and_refused_offline(index: Path, caplog, damage: str) -> None:
     reference = f"pypi:tiny-asset==1.0/data.txt#{wheel(index, {'data.txt': 'content'})}"
-    fetch(reference).write_text("contents")
-    with pytest.raises(AttrimarkError, match=r"altered \(data\.txt\): delete"):
-        fetch(reference)
+    slot = fetch(reference).parent
+    DAMAGE[damage](slot)
+    with pytest.raises(AttrimarkError, match=r"was altered \(.*\): delete"):
+        fetch(reference, offline=True)
+    assert fetch(reference).read_text() == "content"
+    assert "it is made again" in caplog.text
+    assert not [path for path in slot.parent.iterdir() if path != slot]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_was_made_here_is_made_again(index: Path, damage: str) -> None:
+    def make(target: Path) -> None:
+        (target / "data.txt").write_text("content")
+
+    slot = assets.made("thing", "key", make)
+    DAMAGE[damage](slot)
+    assert (assets.made("thing", "key", make) / "data.txt").read_text() == "content"
+    assert sorted(path.name for path in slot.iterdir()) == ["data.txt", "manifest.json"]
+
+
+def test_a_file_of_the_hubs_cache_that_was_altered_is_refused(tmp_path: Path, monkeypatch) -> None:
+    """The client's own layout: a snapshot of links to what is named by its hash."""
+    snapshot, blobs = tmp_path / "snapshots" / ("0" * 40), tmp_path / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    large, small = b"weights", b"{}"
+    names = {
+        "model.safetensors": (hashlib.sha256(large).hexdigest(), large),
+        "config.json": (hashlib.sha1(b"blob 2\0" + small).hexdigest(), small),
+    }
+    for name, (digest, content) in names.items():
+        (blobs / digest).write_bytes(content)
+        (snapshot / name).symlink_to(blobs / digest)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *given, **named: str(snapshot))
+    for name, (digest, content) in names.items():
+        assets._require_blobs.cache_clear()
+        assert fetch(FORMS[1]) == snapshot
+        assets._require_blobs.cache_clear()
+        (blobs / digest).write_bytes(content.upper() + b"?")
+        with pytest.raises(AttrimarkError, match=f"{name} of .* was altered: delete .*{digest}"):
+            fetch(FORMS[1])
+        (blobs / digest).write_bytes(content)
 
 
 def test_an_environment_without_pip_is_told_how_to_get_it(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:

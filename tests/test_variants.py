@@ -18,6 +18,7 @@ from attrimark_plugins.strategies.full import Full
 from attrimark_plugins.strategies.lora import Lora
 from attrimark_plugins.strategies.reworded import Reworded
 from attrimark_registry import AttrimarkError, ModelSource
+from safetensors.torch import load, save
 from torch.testing import assert_close
 
 FAKE = Nf4(backend="fake")
@@ -118,13 +119,18 @@ def test_only_the_seeds_that_are_missing_are_trained(tmp_path, trained):
     assert trained == [("frozen", [1]), ("frozen", [0, 2])]
 
 
-@pytest.mark.parametrize("damage", ["cut", "other"])
+@pytest.mark.parametrize("damage", ["cut", "other", "flipped", "unsigned"])
 def test_a_damaged_file_is_trained_again(damage, tmp_path, trained, caplog):
     mine = variant(FULL)
     first = outputs(Variants("cpu", tmp_path).get(mine, [0]), mine.examples[0])
     (path,) = tmp_path.iterdir()
+    content = path.read_bytes()
     if damage == "cut":
-        path.write_bytes(path.read_bytes()[:-100])
+        path.write_bytes(content[:-100])
+    elif damage == "flipped":
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif damage == "unsigned":  # as an earlier version wrote it
+        path.write_bytes(save(load(content)))
     else:  # a whole file of another network
         Variants("cpu", tmp_path / "other").get(variant(FROZEN), [0])
         path.write_bytes(next((tmp_path / "other").iterdir()).read_bytes())

@@ -16,6 +16,8 @@ from typing import Any
 import click
 
 from . import __version__
+from .commands.saying import say
+from .log import to_standard_error
 from .studies import built_in
 
 STUDIES = {study.name: study for study in built_in() if study.is_command}
@@ -68,6 +70,7 @@ class Commands(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run a command and exit with its code: what it returns, or 0."""
         given = sys.argv[1:] if args is None else args
+        to_standard_error()
         try:
             code = super().main(args, *rest, **{**extra, "standalone_mode": False})
         except click.Abort:
@@ -88,12 +91,12 @@ def _of_strangers() -> dict[str, click.Command]:
 
 def _tell(error: Exception, debug: bool) -> int:
     if _is_ours(error):
-        click.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         return getattr(error, "exit_code", USAGE)
     if debug:
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        say("".join(traceback.format_exception(error)).rstrip("\n"), err=True)
     else:
-        click.echo(f"Internal error: {type(error).__name__}: {error}", err=True)
+        say(f"Internal error: {type(error).__name__}: {error}", err=True)
         click.echo("See where with: attrimark --debug COMMAND …", err=True)
     return INTERNAL
 

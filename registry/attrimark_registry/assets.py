@@ -26,6 +26,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
@@ -108,11 +109,9 @@ def fetch(reference: str, offline: bool = False) -> Path:
     if asset.scheme == "hf":
         return _from_hub(asset, offline)
     slot = _slot("assets", asset)
-    if not (slot / _MANIFEST).exists():
-        if offline:
-            raise AttrimarkError(f"{reference} is not in the cache ({cache()}): fetch it once with a network")
-        _fill(slot, lambda target: _from_index(asset, target))
-    _verify(slot)
+    if offline and not (slot / _MANIFEST).exists():
+        raise AttrimarkError(f"{reference} is not in the cache ({cache()}): fetch it once with a network")
+    _hold(slot, None if offline else lambda target: _from_index(asset, target))
     return slot / PurePosixPath(asset.inside).name
 
 
@@ -150,13 +149,13 @@ def derived(reference: str, name: str, make: Callable[[Path, Path], None]) -> Pa
     asset = Reference.parse(reference)
     if asset.scheme == "path":
         raise AttrimarkError(f"{reference}: only pinned assets are converted and kept; a path's content may change")
-    slot = _slot("derived", asset, name)
-    if not (slot / _MANIFEST).exists():
+
+    def convert(target: Path) -> None:
         source = fetch(reference)
         log.info("converting %s to %s", asset.inside or asset.name, name)
-        _fill(slot, lambda target: make(source, target))
-    _verify(slot)
-    return slot
+        make(source, target)
+
+    return _hold(_slot("derived", asset, name), convert)
 
 
 def made(name: str, key: str, make: Callable[[Path], None]) -> Path:
@@ -167,13 +166,9 @@ def made(name: str, key: str, make: Callable[[Path], None]) -> Path:
         make: fills an empty directory.
 
     Raises:
-        AttrimarkError: the copy that was kept is altered.
+        AttrimarkError: what is made was altered again before it could be read.
     """
-    slot = cache() / "made" / f"{name}-{key}"
-    if not (slot / _MANIFEST).exists():
-        _fill(slot, make)
-    _verify(slot)
-    return slot
+    return _hold(cache() / "made" / f"{name}-{key}", make)
 
 
 def kept(name: str, key: str) -> Path | None:
@@ -213,20 +208,54 @@ def _fill(slot: Path, make: Callable[[Path], None]) -> None:
                 raise
 
 
-def _verify(slot: Path) -> None:
-    expected = json.loads((slot / _MANIFEST).read_text())
-    found = _hashes(slot)
-    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-    if wrong:
-        raise AttrimarkError(
-            f"the cached copy was altered ({', '.join(wrong)}): delete {slot} and it will be fetched again"
-        )
+def _hold(slot: Path, make: Callable[[Path], None] | None) -> Path:
+    """The slot with the content that its manifest lists, made anew where it was altered.
+
+    Args:
+        make: fills an empty directory; None where that cannot be done now.
+
+    Raises:
+        AttrimarkError: it was altered, and cannot be made anew.
+    """
+    if make and (slot / _MANIFEST).exists() and (wrong := _altered(slot)):
+        log.warning("%s was altered (%s): it is made again", slot, wrong)
+        _discard(slot)
+    if make and not (slot / _MANIFEST).exists():
+        if slot.exists():
+            _discard(slot)  # without its manifest nobody knows what it holds
+        _fill(slot, make)
+    if wrong := _altered(slot):
+        raise AttrimarkError(f"the cached copy was altered ({wrong}): delete {slot} and it will be fetched again")
+    return slot
+
+
+def _discard(slot: Path) -> None:
+    """Out of the way in one step, so that nobody finds half of it."""
+    with tempfile.TemporaryDirectory(dir=slot.parent, prefix=".gone-") as away:
+        os.replace(slot, Path(away) / "content")
+
+
+def _altered(slot: Path) -> str | None:
+    """What of a slot is not as its manifest says; None where all of it is."""
+    try:
+        expected = json.loads((slot / _MANIFEST).read_text("utf-8"))
+        found = _hashes(slot)
+        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    except (OSError, ValueError, AttributeError) as error:
+        return f"{_MANIFEST}: {error}"
+    return ", ".join(wrong) or None
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    named = {path.relative_to(folder).as_posix(): path for path in files}
-    return {name: file_hash(path) for name, path in named.items() if name != _MANIFEST}
+    """By its path in the folder, each file's hash; links are not followed."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            found[name] = "a link"
+        elif path.is_file() and name != _MANIFEST:
+            found[name] = file_hash(path)
+    return found
 
 
 def file_hash(path: Path) -> str:
@@ -242,7 +271,7 @@ def _from_hub(asset: Reference, offline: bool) -> Path:
     if not offline:
         log.info("fetching %s", asset)
     try:
-        return Path(
+        snapshot = Path(
             snapshot_download(asset.name, revision=asset.version, allow_patterns=_HUB_FILES, local_files_only=offline)
         )
     except OSError as error:  # the client's own errors are kinds of OSError too
@@ -251,6 +280,31 @@ def _from_hub(asset: Reference, offline: bool) -> Path:
         raise AttrimarkError(
             f"{asset} could not be had: {remedy}, or refer to a copy on this machine as path:DIRECTORY ({told})"
         ) from error
+    _require_blobs(snapshot)
+    return snapshot
+
+
+@lru_cache
+def _require_blobs(snapshot: Path) -> None:
+    """What the hub's client keeps is named by its hash: git's of small files, sha256 of large ones.
+
+    Raises:
+        AttrimarkError: a file is another than its name says.
+    """
+    for path in sorted(snapshot.rglob("*")):
+        blob = path.resolve()
+        named = {64: file_hash, 40: _git_hash}.get(len(blob.name))
+        if path.is_symlink() and blob.is_file() and named and named(blob) != blob.name:
+            raise AttrimarkError(f"{path.name} of {snapshot} was altered: delete {blob} and {path}, and fetch it again")
+
+
+def _git_hash(path: Path) -> str:
+    """As git names the content of a file."""
+    sha1 = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        while some := file.read(1 << 20):
+            sha1.update(some)
+    return sha1.hexdigest()
 
 
 def _from_index(asset: Reference, target: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
+from .saying import say, say_json
 
 if TYPE_CHECKING:
     from attrimark_registry.catalog import Catalog
@@ -28,12 +28,12 @@ def command(names: tuple[str, ...], wanted: bool, as_json: bool) -> None:
         place = cached(asset["reference"])
         asset["place"] = None if place is None else str(place)
     if as_json:
-        click.echo(json.dumps(assets, indent=2, ensure_ascii=False))
+        say_json(assets)
     else:
         for asset in assets:
-            click.echo(f"{asset['kind']} {asset['name']}")
-            click.echo(f"  {asset['reference']}")
-            click.echo(f"  {asset['place'] or 'not fetched'}")
+            say(f"{asset['kind']} {asset['name']}")
+            say(f"  {asset['reference']}")
+            say(f"  {asset['place'] or 'not fetched'}")
     if failures:
         raise click.ClickException("\n".join(failures))
 
@@ -63,7 +63,7 @@ def fetch_all(assets: list[dict[str, Any]]) -> list[str]:
 
     failures = []
     for reference in dict.fromkeys(asset["reference"] for asset in assets):
-        click.echo(f"fetching {reference}", err=True)
+        say(f"fetching {reference}", err=True)
         try:
             fetch(reference)
         except AttrimarkError as error:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from . import options
+from .saying import say, say_json
 
 if TYPE_CHECKING:
     from attrimark_registry.attribution import Attribution
@@ -82,7 +82,7 @@ def command(
     if strategy or not source.trained:
         splits = cast(Dataset, plugin(catalog, "dataset", dataset)).load()
         trainer = cast(Strategy, plugin(catalog, "strategy", strategy or "frozen"))
-        click.echo(f"training ({trainer}) on {TRAINED_ON} texts of {dataset} …", err=True)
+        say(f"training ({trainer}) on {TRAINED_ON} texts of {dataset} …", err=True)
         untrained = source.load(splits.labels, device or "cpu")
         ready = trainer.fine_tune(untrained, splits.train[:TRAINED_ON], [seed])[0]
     else:
@@ -91,7 +91,7 @@ def command(
     example = Example("text", (text,), reference=reference)
     found = self_check(ready, [example])
     if check:
-        click.echo("\n".join(in_words(found.plain)), err=as_json)
+        say("\n".join(in_words(found.plain)), err=as_json)
     ready = ready.handled(found.handling)
     with ready.active():
         prepared = prepare(ready, [example], target, granularity, network={"check": found.plain})
@@ -105,14 +105,14 @@ def command(
         told = _plain(first, str(chosen))
         if others:
             told["others"] = [_plain(each, str(chosen)) for each in others]
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        say_json(told)
         return
     for each in explanations:
-        click.echo(f"explained: {each.explained}    method: {chosen}    cost: {each.own.forwards} forwards")
-        click.echo(as_bars(each))
+        say(f"explained: {each.explained}    method: {chosen}    cost: {each.own.forwards} forwards")
+        say(as_bars(each))
         if each.by_token is not None:
-            click.echo()
-            click.echo(as_token_table(each))
+            say()
+            say(as_token_table(each))
 
 
 def _plain(explanation: Attribution, method: str) -> dict[str, Any]:

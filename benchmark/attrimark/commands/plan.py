@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options, recorded_options
+from .saying import say, say_json
 
 if TYPE_CHECKING:
     from attrimark_registry.attribution import Record
@@ -110,30 +110,30 @@ def command(suite: str, config: Path, store: Path, detect: float | None, recorde
         }
         if detect:
             summary["detect"] = {"drop": detect, "metrics": [asdict(each) for each in seen]}
-        click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+        say_json(summary)
         return
     names = {str(cell.variant): (str(cell.variant.model), cell.variant.chain_name) for cell in cells}
     texts = {str(cell.variant): texts_of(cell.variant) for cell in cells}
     for line in (line for study in catalog.studies for line in study.plan(chosen)):
-        click.echo(line)
+        say(line)
     for variant in dict.fromkeys(row["variant"] for row in rows):
-        click.echo(variant)
-        click.echo(texts[variant])
-        click.echo(_checked(checks.get(names[variant])))
+        say(variant)
+        say(texts[variant])
+        say(_checked(checks.get(names[variant])))
         mine = [row for row in rows if row["variant"] == variant]
         shown = [{name: row[name] for name in ("method", "status", "passes", "tokens", "reason")} for row in mine]
-        click.echo(tabulate(shown, headers="keys", tablefmt="plain", intfmt=","))
+        say(tabulate(shown, headers="keys", tablefmt="plain", intfmt=","))
         for row in mine:
             for reason, metrics in _by_reason(row["refused"]).items():
-                click.echo(f"{row['method']}: unsupported {', '.join(metrics)}: {reason}")
-        click.echo()
-    click.echo(
+                say(f"{row['method']}: unsupported {', '.join(metrics)}: {reason}")
+        say()
+    say(
         f"{len(rows)} cells, {len(left)} to run: about {total.passes:,} passes of {total.tokens:,} tokens "
         "(upper bounds: what methods and metrics share is computed once; prompts are not counted)."
     )
     if detect:
-        click.echo()
-        click.echo("\n".join(_told(detect, seen, chosen)))
+        say()
+        say("\n".join(_told(detect, seen, chosen)))
 
 
 def _checked(check: Mapping[str, Any] | None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .saying import say, say_json
 
 if TYPE_CHECKING:
     from attrimark_registry.catalog import Broken, Entry
@@ -29,7 +30,7 @@ def command(kind: str | None, check: bool, as_json: bool) -> int:
     broken = [why_broken(each) for each in catalog.broken]
     if as_json:
         told = {"plugins": plugins, "broken": broken}
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        say_json(told)
     else:
         show(plugins, broken)
     return 1 if check and broken else 0
@@ -61,15 +62,15 @@ def show(plugins: list[dict[str, Any]], broken: list[dict[str, str]]) -> None:
     for kind in KINDS:
         listed = [plugin for plugin in plugins if plugin["kind"] == kind]
         if listed:
-            click.echo(kind)
+            say(kind)
         for plugin in listed:
-            click.echo(f"  {plugin['name']:<{width}}  {plugin['about']}  [{plugin['distribution']}]")
+            say(f"  {plugin['name']:<{width}}  {plugin['about']}  [{plugin['distribution']}]")
             for option, value in plugin["options"].items():
-                click.echo(f"  {'':<{width}}    {option}{_default(value)}")
+                say(f"  {'':<{width}}    {option}{_default(value)}")
     if broken:
-        click.echo("broken")
+        say("broken")
     for each in broken:
-        click.echo(f"  {each['distribution']} ({each['entry_point']}): {each['reason']}")
+        say(f"  {each['distribution']} ({each['entry_point']}): {each['reason']}")
 
 
 def _default(option: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from . import options, recorded_options
+from .saying import say
 
 FAILED, NOTHING = 1, 5
 
@@ -93,21 +94,21 @@ def command(
     unfit = troubles(now) | {name: "no result yet" for name in names if now.cells and name not in now.cells}
     after, changed = renewed(before, now, reason, names, only)
     for name, why in unfit.items():
-        click.echo(f"not recorded: {name}: {why}", err=True)
+        say(f"not recorded: {name}: {why}", err=True)
     if not now.cells or not after.cells:
-        click.echo("Nothing to record: there are no results to record for these cells.", err=True)
+        say("Nothing to record: there are no results to record for these cells.", err=True)
         context.exit(FAILED if unfit else NOTHING)
     if is_as_recorded(before, after, changed):
         settle(recorded)
-        click.echo(f"{recorded} stays as it is: nothing moved by more than a third of its tolerance.")
+        say(f"{recorded} stays as it is: nothing moved by more than a third of its tolerance.")
     else:
         write_recorded(after, recorded)
         for name, moved in changed.items():
-            click.echo(f"{name}: {moved}")
+            say(f"{name}: {moved}")
         for (group, metric), moved in (outdated(before, after) if before else {}).items():
             if metric not in after.reseeds.get(group, {}):
                 told = f"its spread over seeds is dropped ({moved} changed): attrimark record --reseeds would know it"
-                click.echo(f"{group} · {metric}: {told}")
-        click.echo(f"{recorded}: {len(changed)} cells changed, of {len(after.cells)}.")
-    click.echo("\n".join(power_of(after)))
+                say(f"{group} · {metric}: {told}")
+        say(f"{recorded}: {len(changed)} cells changed, of {len(after.cells)}.")
+    say("\n".join(power_of(after)))
     context.exit(FAILED if unfit else 0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .saying import say
 
 if TYPE_CHECKING:
     from .fresh_run import Interrupted
@@ -48,9 +49,9 @@ def computing(command: Callable[..., Any]) -> Callable[..., Any]:
 def resume(context: click.Context, interrupted: Interrupted) -> None:
     """Say how to go on, and end."""
     if interrupted.folder is None:
-        click.echo("\nInterrupted; nothing was kept, as store_text = false asks.", err=True)
+        say("\nInterrupted; nothing was kept, as store_text = false asks.", err=True)
     else:
         given = sys.argv[1:]
         again = given if "--store" in given else [*given, "--store", str(interrupted.folder)]
-        click.echo(f"\nInterrupted; finished cells are kept. Resume with: attrimark {shlex.join(again)}", err=True)
+        say(f"\nInterrupted; finished cells are kept. Resume with: attrimark {shlex.join(again)}", err=True)
     context.exit(INTERRUPTED)

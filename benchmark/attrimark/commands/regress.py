@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from . import options, recorded_options
+from .saying import say
 
 
 @click.command()
@@ -102,7 +103,7 @@ def command(
     given += ["--device", device] if device else []
     notes = notes_on(before, findings, improvements)
     report = Report(suite, findings, given, exit_code(findings, strict, improvements), notes)
-    click.echo(to_line(report) if as_json else as_text(report))
+    say(to_line(report) if as_json else as_text(report))
     if junit:
         write_junit(report, junit)
     if markdown:

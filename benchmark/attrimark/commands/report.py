@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .saying import say
 
 if TYPE_CHECKING:
     from attrimark.document.page.page import Heading
@@ -59,7 +60,7 @@ def command(suite: str, config: Path, store: Path, output: Path, texts: int, fig
         parts = parts_of(catalog.studies, results, texts=texts)
         content = page(heading_of(catalog.studies, results), parts).encode()
     write_whole(content, output)
-    click.echo(f"{output}: {len(content) / 1e6:.1f} MB", err=True)
+    say(f"{output}: {len(content) / 1e6:.1f} MB", err=True)
     if figures:
         write_drawings(drawings_of(parts), figures, ("svg", "pdf", "png"))
 

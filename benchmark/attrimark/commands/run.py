@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from . import options
+from .saying import say
 
 
 @click.command()
@@ -59,16 +60,16 @@ def command(
             summary = run(chosen, opened, working, catalog.manager)
         except KeyboardInterrupt:
             again = shlex.join(sys.argv[1:])
-            click.echo(f"\nInterrupted; finished cells are kept. Resume with: attrimark {again}", err=True)
+            say(f"\nInterrupted; finished cells are kept. Resume with: attrimark {again}", err=True)
             context.exit(2)
         results = Results(chosen, opened)
         first, *others = (study for study in catalog.studies if study.follows_run)
         document = first.document(first.analyse(results), chosen)
         shown = FORMATS["json" if as_json else "table"].render(document)
         if shown:  # a suite may judge no single explanation
-            click.echo(shown if as_json else f"{shown}\n")
+            say(shown if as_json else f"{shown}\n")
         if summary["ok"] and not as_json:
-            figures = store / "figures" / suite
+            figures = opened.figures(suite)
             asked = [study for study in others if study.asked(chosen)]
             if first.drawn_after_run(chosen):
                 write_drawings(drawings_with(first, document.sections, results, catalog.studies), figures)

@@ -13,6 +13,7 @@ import click
 from attrimark.studies.study import Option, Study
 
 from . import options
+from .saying import say
 
 if TYPE_CHECKING:
     from attrimark.document.section import Drawing, Section
@@ -97,7 +98,7 @@ def write_drawings(drawings: Iterable[Drawing], folder: Path, endings: Sequence[
     from attrimark.document.figures import save_drawings
 
     written = save_drawings(drawings, folder, endings)
-    click.echo(f"{len(written)} figures in {folder}", err=True)
+    say(f"{len(written)} figures in {folder}", err=True)
 
 
 def show(study: Study, results: Results, figures: Path) -> None:
@@ -106,12 +107,12 @@ def show(study: Study, results: Results, figures: Path) -> None:
 
     document, reason = attempted(study, lambda: study.document(study.analyse(results), results.suite), results.suite)
     if document is None:
-        click.echo(f"{study.title}: {reason}", err=True)
+        say(f"{study.title}: {reason}", err=True)
         return
     tell(document)
     drawings, reason = attempted(study, lambda: list(study.drawings(document.sections, results)), results.suite)
     if reason:
-        click.echo(f"{study.title}: {reason}", err=True)
+        say(f"{study.title}: {reason}", err=True)
     if drawings:
         write_drawings(drawings, figures)
 

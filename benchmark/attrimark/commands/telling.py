@@ -11,6 +11,8 @@ from attrimark.document.document import Document
 from attrimark.document.render import RENDERERS, Renderer
 from attrimark.results.bundle import write_whole
 
+from .saying import say
+
 FORMATS = {renderer.name: renderer for renderer in RENDERERS}
 
 
@@ -36,7 +38,7 @@ def put(told: str, output: Path | None = None) -> None:
     if output:
         write_whole(f"{told}\n".encode(), output)
     else:
-        click.echo(told)
+        say(told)
 
 
 def format_of(name: str, catalog: Catalog | None = None) -> Renderer:

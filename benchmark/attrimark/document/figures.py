@@ -147,6 +147,8 @@ def save_as(figure: Figure, path: Path, name: str | None = None) -> None:
 
     dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     ending = path.suffix.removeprefix(".").lower()
+    if path.is_symlink():
+        raise AttrimarkError(f"{path} is a link, and links are not followed: remove it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with (

@@ -47,7 +47,7 @@ def read_outputs(path: Path) -> RawOutputs:
     Raises:
         AttrimarkError: there is no such file, it is a link, or its content is not what was written.
     """
-    again = "remove it and run the suite again"
+    again = "run the suite again to replace it"
     if path.is_symlink():
         raise AttrimarkError(f"{path} is a link, and links are not followed: {again}")
     try:

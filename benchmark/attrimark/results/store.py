@@ -12,11 +12,12 @@ import logging
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from attrimark_registry.attribution import Cost, Measure, Record, Status
 from attrimark_registry.errors import AttrimarkError
@@ -43,6 +44,7 @@ from .schema import (
 log = logging.getLogger("attrimark.results.store")
 
 DATABASE = "store.sqlite"
+INSIDE = (DATABASE, f"{DATABASE}-journal", f"{DATABASE}.bak", "bundles", "spool", "outputs", "variants", "figures")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -73,9 +75,8 @@ class Store:
         with _told(folder):
             for inside in (self.bundles, self.spool):
                 inside.mkdir(parents=True, exist_ok=True)
-        for inside in (self.bundles, self.spool, self.path, folder / f"{DATABASE}-journal"):
-            if inside.is_symlink():
-                raise AttrimarkError(f"{inside} is a link, and links are not followed: remove it")
+        for name in INSIDE:
+            _no_link(folder / name)
         with _told(self.path):
             # autocommit: transactions begin and end where `_transaction` says
             self._database = sqlite3.connect(self.path, timeout=60, isolation_level=None)
@@ -184,6 +185,14 @@ class Store:
         if not _SHA256.fullmatch(sha256):
             raise AttrimarkError(f"{sha256!r} is no sha256, so no bundle of {self.bundles} has that name")
         return self.bundles / f"{sha256}{SUFFIX}"
+
+    def figures(self, suite: str) -> Path:
+        """Where the figures of a suite's runs are.
+
+        Raises:
+            AttrimarkError: it is a link.
+        """
+        return _no_link(self.folder / "figures" / suite)
 
     # Writing
 
@@ -294,6 +303,12 @@ class Store:
     def _transaction(self) -> Iterator[None]:
         with _transaction(self._database):
             yield
+
+
+def _no_link(path: Path) -> Path:
+    if path.is_symlink():
+        raise AttrimarkError(f"{path} is a link, and links are not followed: remove it")
+    return path
 
 
 class _Contents(dict[int, str]):
@@ -433,8 +448,18 @@ def _told(path: Path) -> Iterator[None]:
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise  # a mistake of ours, not the disk's
     except sqlite3.OperationalError as error:
-        raise AttrimarkError(f"{path}: {error}; what was stored before is intact") from error
+        intact = "; what was stored before is intact" if _is_intact(path) else ""
+        raise AttrimarkError(f"{path}: {error}{intact}") from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise Damaged(f"{path}: {error}: restore a copy of it, or choose another folder") from error
     except OSError as error:
         raise AttrimarkError(f"{path}: {error.strerror or error}") from error
+
+
+def _is_intact(path: Path) -> bool:
+    """Whether SQLite can read all of a file and finds it consistent."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=5)) as database:
+            return database.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
+    except sqlite3.Error:
+        return False

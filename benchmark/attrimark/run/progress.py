@@ -13,6 +13,7 @@ from rich import progress as rich_progress
 from rich.console import Console
 from rich.table import Column
 
+from attrimark.document.characters import printable
 from attrimark.suite.names import MODEL_ALONE, cell_name
 
 SECONDS_BETWEEN_LINES = 0.3
@@ -117,7 +118,7 @@ class Bars:
     def advanced(self, variant: str, stage: str, done: int, total: int) -> None:
         if variant not in self.variants:
             self.variants[variant] = self.bars.add_task(variant)
-        told = f"  {stage}: {variant}"
+        told = printable(f"  {stage}: {variant}")
         self.bars.update(self.variants[variant], description=told, completed=done, total=total)
 
     def finished(self, record: Record) -> None:
@@ -156,7 +157,7 @@ def _outcome(record: Record) -> str:
     reason = f" ({record.reason})" if record.reason else ""
     method = record.specs.get("method") or MODEL_ALONE
     name = cell_name(_variant(record), method=method, replicate=record.specs.get("replicate", 0))
-    return f"{name}: {record.status}{reason}"
+    return printable(f"{name}: {record.status}{reason}")
 
 
 def _variant(record: Record) -> str:

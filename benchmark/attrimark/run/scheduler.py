@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pluggy
 from attrimark_registry.attribution import Record
+from attrimark_registry.errors import AttrimarkError
 
-from attrimark.results.outputs_file import outputs_path
+from attrimark.results.bundle import checked
+from attrimark.results.outputs_file import outputs_path, read_outputs
 from attrimark.results.store import Damaged, Store
 from attrimark.suite.matrix import Cell, by_variant, cells_of
 from attrimark.suite.suite import Suite
@@ -113,7 +116,18 @@ def _task(cell: Cell, record: Record | None, store: Store) -> Task | None:
     ended = {digest: status for digest, (status, _) in record.metric_status.items()}
     missing = [digest for digest in wanted if ended.get(digest, "failed") == "failed"]
     kept = [address for address in cell.outputs if ended.get(address) == "ok"]
-    missing += [address for address in kept if not outputs_path(store.folder, address).exists()]
-    if cell.method is not None and not (record.bundle and store.bundle_path(record.bundle).exists()):
+    missing += [address for address in kept if not _is_intact(read_outputs, outputs_path(store.folder, address))]
+    bundle = record.bundle
+    if cell.method is not None and not (bundle and _is_intact(checked, store.bundle_path(bundle))):
         return Task(cell, wanted)
-    return Task(cell, tuple(missing), record.bundle, stored=True) if missing else None
+    return Task(cell, tuple(missing), bundle, stored=True) if missing else None
+
+
+def _is_intact(read: Callable[[Path], Any], path: Path) -> bool:
+    """Whether a file is what was written; where it is not, what it held is computed again."""
+    try:
+        read(path)
+    except AttrimarkError as error:
+        log.warning("%s", error)
+        return False
+    return True

@@ -21,11 +21,12 @@ from attrimark_registry.plugin import Quantizer, Strategy
 from attrimark_registry.self_check import SelfCheck, self_check
 from torch import Tensor
 
-from attrimark.results.bundle import SUFFIX, write_whole
+from attrimark.results.bundle import SUFFIX
 from attrimark.suite.matrix import Variant, splits_of
 from attrimark.suite.numerics import Asked, numerics
 
 from .guard.guard import left_as_found
+from .kept_weights import keep_weights, kept_weights
 
 log = logging.getLogger("attrimark.run.variants")
 
@@ -142,12 +143,9 @@ class Variants:
         return list(dict.fromkeys([*missing, variant.seed]))
 
     def _keep(self, address: str, tuned: Model) -> None:
-        from safetensors.torch import save
-
         weights = tuned.network.state_dict()
-        moved = {name: weights[name].detach().cpu().contiguous() for name in sorted(tuned.tuned)}
-        if moved:
-            write_whole(save(moved), self._path(address))
+        if tuned.tuned:
+            keep_weights({name: weights[name] for name in tuned.tuned}, self._path(address))
 
     def _restored(self, address: str, step: Strategy, model: Model) -> Model | None:
         path = self._path(address)
@@ -156,12 +154,9 @@ class Variants:
         blank = step.blank(model)
         if blank is None:
             return None
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
         try:
-            fill(blank, load_file(path))
-        except (SafetensorError, OSError, AttrimarkError, RuntimeError) as error:
+            fill(blank, kept_weights(path))
+        except (AttrimarkError, RuntimeError) as error:
             log.warning("%s cannot be used (%s): the variant is trained again", path, error)
             path.unlink(missing_ok=True)
             return None

@@ -25,6 +25,7 @@ from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import Model
 from attrimark_registry.process_state import ProcessState, foreign_code
 
+from attrimark.log import to_standard_error
 from attrimark.results.bundle import read_bundle, write_bundle
 from attrimark.results.outputs_file import outputs_path, write_outputs
 from attrimark.results.redaction import Telling, as_told, everything, only_known
@@ -52,6 +53,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(chosen.threads)
+    to_standard_error()
     channel = _take_over_stdout()
     catalog = load_catalog()
     patched = foreign_code()  # by what was just imported

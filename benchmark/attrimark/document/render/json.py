@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from attrimark.document.characters import json_text
 from attrimark.document.document import Document
 
 from .renderer import Renderer
@@ -15,4 +14,4 @@ class Json(Renderer):
     name = "json"
 
     def render(self, document: Document) -> str:
-        return json.dumps(document.data(), indent=2, ensure_ascii=False)
+        return json_text(document.data())

@@ -16,7 +16,7 @@ from attrimark_registry.names import nearest
 from attrimark_registry.plugin import Metric, ModelMetric
 from jaxtyping import Float
 
-from attrimark.document.characters import better
+from attrimark.document.characters import better, printable
 from attrimark.results.redaction import everything, only_known
 from attrimark.results.scores import ScoreArray, home_of, scores
 from attrimark.suite.matrix import Cell, written
@@ -69,7 +69,7 @@ def names_of(cells: Sequence[Cell]) -> dict[str, str]:
             *_settings(cell),
             cell.method.written if cell.method else MODEL_ALONE,
         ]
-        names[cell.id] = name_of(" × ".join(map(_printable, parts)), variant.seed, cell.replicate)
+        names[cell.id] = name_of(" × ".join(map(printable, parts)), variant.seed, cell.replicate)
     if len(set(names.values())) < len(names):
         twice = next(name for name in names.values() if list(names.values()).count(name) > 1)
         raise AttrimarkError(f"two cells are named {twice}: put their matrices into separate suites")
@@ -371,8 +371,3 @@ def _explanations(attributions: Sequence[Attribution]) -> Explanations:
 
 def _digest(parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
-
-
-def _printable(text: str) -> str:
-    """On one line, and without control characters: names stand in files, terminals and patterns."""
-    return "".join(each if each.isprintable() else "�" for each in text)

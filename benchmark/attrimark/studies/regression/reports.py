@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import shlex
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 from attrimark_registry.errors import AttrimarkError
 
+from attrimark.document.characters import json_text, printable
 from attrimark.document.document import Document
 from attrimark.document.finding import Finding as Check
 from attrimark.document.grid import WIDTH, Grid, tabulated
@@ -94,7 +94,7 @@ def as_text(report: Report) -> str:
         if _is_bad(finding):
             parts += ["", *_lines(f"{finding.verdict}: {finding.cell} · {finding.what}: {finding.reason}")]
             parts += [f"  {line}" for worst in finding.worst for line in _worst(worst)]
-            parts.append(f"  again: {_printable(report.again(finding))}")
+            parts.append(f"  again: {printable(report.again(finding))}")
         elif finding.verdict in ("inconclusive", "incomparable"):
             seen = f"; a change of {finding.detectable:.2g} would have been seen" if finding.detectable else ""
             parts += ["", *_lines(f"{finding.verdict}: {finding.cell} · {finding.what}: {finding.reason}{seen}")]
@@ -212,10 +212,10 @@ def _power(report: Report) -> str:
 
 
 def _worst(text: WorstText) -> Iterator[str]:
-    yield _printable(f"{text.text}: {_number(text.before)} → {_number(text.after)}")
+    yield printable(f"{text.text}: {_number(text.before)} → {_number(text.after)}")
     if text.words_before or text.words_after:
-        yield f"  recorded: {_printable(text.words_before)}"
-        yield f"  now:      {_printable(text.words_after)}"
+        yield f"  recorded: {printable(text.words_before)}"
+        yield f"  now:      {printable(text.words_after)}"
 
 
 def _number(value: float | None) -> str:
@@ -242,22 +242,17 @@ def _fitting(parts: Sequence[str], most: int) -> str:
 # From names to characters
 
 
-def _printable(text: str) -> str:
-    """Without control characters, which could rewrite a terminal's screen."""
-    return "".join(each if each.isprintable() else "�" for each in text)
-
-
 def _folded(name: str) -> str:
-    return textwrap.fill(_printable(name), 44)
+    return textwrap.fill(printable(name), 44)
 
 
 def _lines(text: str) -> list[str]:
-    return textwrap.wrap(_printable(text), WIDTH, subsequent_indent="  ", break_long_words=False)
+    return textwrap.wrap(printable(text), WIDTH, subsequent_indent="  ", break_long_words=False)
 
 
 def _escaped(text: str) -> str:
     """Characters that Markdown or HTML would take for markup, made plain; on one line, and mentioning nobody."""
-    plain = re.sub(r"([\\`*_{}\[\]()<>#+!|~&])", r"\\\1", _printable(text))
+    plain = re.sub(r"([\\`*_{}\[\]()<>#+!|~&])", r"\\\1", printable(text))
     return plain.replace("@", "@\u200b")
 
 
@@ -265,9 +260,9 @@ def _fenced(lines: Sequence[str]) -> list[str]:
     """A block of code; a fence longer than any run of backticks inside, so that no text can end it."""
     longest = max((len(run) for line in lines for run in re.findall(r"`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
-    return [fence, *map(_printable, lines), fence]
+    return [fence, *map(printable, lines), fence]
 
 
 def to_line(report: Report) -> str:
     """The JSON, for standard output."""
-    return json.dumps(as_json(report), indent=2, ensure_ascii=False)
+    return json_text(as_json(report))

@@ -7,6 +7,7 @@ and `as`, what the suite calls it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -32,6 +33,8 @@ from .references import read_plugin, same_name, with_steps
 
 __all__ = ["ConfigError", "Matrix", "Suite", "read_suite", "read_suites"]
 
+LONGEST_NAME = 100
+SUITE_NAME = re.compile(rf"\w[\w .+-]{{0,{LONGEST_NAME - 1}}}")
 AtLeastOne = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 
@@ -123,6 +126,12 @@ class _Reader:
     def suite(self, name: str, given: Any) -> Suite | None:
         path = ("suites", name)
         self.named.clear()
+        if not SUITE_NAME.fullmatch(name):
+            return self.complain(
+                path,
+                f"a suite's name is the name of a folder: at most {LONGEST_NAME} letters, digits, spaces and any of "
+                "_ - . +, beginning with a letter or a digit",
+            )
         if not isinstance(given, dict):
             return self.complain(path, must_be("a table", given))
         of_studies = {key: kind for study in self.catalog.studies for key, kind in study.keys().items()}
