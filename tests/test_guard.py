@@ -181,7 +181,8 @@ def test_no_other_cell_is_touched(tmp_path):
     causes = {record.specs["method"]: record.cause for record in records["many"]}
     for how in ways:
         expected = OTHERS[how][1] if how in OTHERS else "changed-network"
-        assert causes[f"misbehaving(how={how})"] == expected, how
+        found = causes[f"misbehaving(how={how})"]
+        assert found == expected or (how == "deletes" and found is None), how  # who is faster
     (alone,) = [record for record in records["many"] if record.specs["method"] is None]
     ended = [reason for status, reason in alone.metric_status.values() if status == "failed"]
     assert len(ended) == 1

@@ -591,3 +591,25 @@ def test_json_holds_everything_and_no_nan():
     assert away["mean"] == score_of(board, "lrp").away.mean
     assert away["low"] is None
     assert plain["columns"][0]["name"] == "kept"
+
+
+# Versions
+
+
+def test_versions_that_differ_between_cells_are_in_the_caption():
+    made = [*cells("random", 0.2), *cells("lrp", 0.5)]
+    others = [
+        replace(record, machine={"versions": {"torch": version, "numpy": "2.0"}, "system": "Linux"}, plugins=plugins)
+        for record, version, plugins in zip(
+            made,
+            [*["2.12.0"] * (len(made) - 1), "2.13.0"],
+            [*[{"mine": {"version": "1.0", "sha256": "a" * 64}}] * (len(made) - 1), {"mine": {"sha256": "b" * 64}}],
+            strict=True,
+        )
+    ]
+    (board,) = leaderboards(others, METRICS)
+    assert "Not all computed with one torch: 2.12.0, 2.13.0." in board.notes
+    assert "Not all computed with one source of mine: 1.0 (aaaaaaaa), no version (bbbbbbbb)." in board.notes
+    assert len([note for note in board.notes if note.startswith("Not all computed")]) == 2
+    (board,) = leaderboards([replace(record, machine=others[0].machine) for record in made], METRICS)
+    assert not [note for note in board.notes if note.startswith("Not all computed")]

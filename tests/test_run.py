@@ -170,6 +170,60 @@ def test_a_worker_ends_with_its_coordinator(suite_file, tmp_path, hold):
     wait_until(lambda: not Path(f"/proc/{worker}").exists(), "the worker outlived its coordinator")
 
 
+class Robbed(Worker):
+    """What it spools is gone when it is looked for."""
+
+    def __post_init__(self):
+        self.inbox.put((self, {"event": "ready"}))
+
+    def send(self, line):
+        task = from_json(line, CATALOG).tasks[0]
+        record = asdict(unfinished(task.cell, Attempt("ok")))
+        self.inbox.put((self, {"event": "started", "cell": task.cell.id}))
+        self.inbox.put((self, {"event": "finished", "record": record, "spooled": f"/nowhere/{'a' * 64}.safetensors"}))
+
+    def kill(self):
+        self.inbox.put((self, None))
+
+    def death(self):
+        return "was killed by SIGKILL"
+
+    def end(self):
+        pass
+
+
+def test_attributions_that_are_removed_before_they_are_stored_fail_their_cell_only(suite_file, tmp_path, monkeypatch):
+    suite_file.write_text(SUITE.replace("seeds = 3", "seeds = 1"))
+    monkeypatch.setattr("attrimark.run.coordinator.Worker", Robbed)
+    catalog = load_catalog()
+    with Store(tmp_path / "store") as store:
+        run(read_suite(suite_file, "small", catalog), store, [Slot(0, "cpu", 1)], catalog.manager)
+        assert {record.reason for record in all_records(store)} == {"its worker was killed by SIGKILL, 3 times"}
+
+
+STUCK = """
+import ctypes, sys, threading, time
+sys.setswitchinterval(1000)
+print("ready", flush=True)
+ctypes.PyDLL(None).sleep(600)  # holds the interpreter
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_a_process_that_hangs_in_native_code_ends_with_the_one_that_started_it():
+    started = f"""
+import os, subprocess, sys, time
+code = "from attrimark.run.death import die_with_parent; die_with_parent(" + str(os.getpid()) + ")" + {STUCK!r}
+child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+child.stdout.readline()
+print(child.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+    parent = subprocess.run([sys.executable, "-c", started], capture_output=True, text=True, check=False)
+    child = int(parent.stdout)
+    wait_until(lambda: not Path(f"/proc/{child}").exists(), "it outlived the process that started it")
+
+
 class Confused(Worker):
     """It says what no worker should, and gives no result."""
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,6 +60,18 @@ def forked() -> None:
 
 def raises(error: BaseException) -> None:
     raise error
+
+
+def deletes() -> None:
+    """Its worker's spool, again and again."""
+    spool = Path(sys.argv[sys.argv.index("--store") + 1]) / "spool"
+
+    def run() -> None:
+        while True:
+            for path in spool.glob("*.safetensors"):
+                path.unlink(missing_ok=True)
+
+    threading.Thread(target=run, daemon=True).start()
 
 
 def hangs() -> None:
@@ -127,6 +142,7 @@ OTHERS: dict[str, tuple[Callable[[Any], Any], str | None]] = {
     "raises": (lambda batch: raises(ZeroDivisionError("on purpose")), "exception"),
     "exits": (lambda batch: raises(SystemExit(3)), "exception"),
     "memory": (lambda batch: KEPT.append(np.empty(2**50)), "oom"),
+    "deletes": (lambda batch: deletes(), "crashed"),
     "closes": (lambda batch: os.closerange(3, 256), "crashed"),
     "dies": (lambda batch: os.kill(os.getpid(), signal.SIGKILL), "crashed"),
     "hangs": (lambda batch: hangs(), "timeout"),

@@ -17,6 +17,7 @@ from typing import Any
 
 import pluggy
 from attrimark_registry.attribution import Cause, Cost, Measure, Record
+from attrimark_registry.errors import AttrimarkError
 
 from attrimark.results.store import Store
 from attrimark.suite.duration import spelled
@@ -112,7 +113,7 @@ class Coordinator:
                 elif message.get("event") in ("ready", "done"):
                     self._next(worker)
                 else:
-                    self._heed(message, self.at[worker])
+                    self._heed(message, worker)
         finally:
             for worker in self.at:
                 worker.end()
@@ -146,8 +147,9 @@ class Coordinator:
             worker.send(to_json(job))
             self.at[worker] = Assignment(job, {task.cell.id: task for task in job.tasks})
 
-    def _heed(self, message: Mapping[str, Any], assignment: Assignment | None) -> None:
+    def _heed(self, message: Mapping[str, Any], worker: Worker) -> None:
         """What a worker reports of its job; anything else is logged and ignored."""
+        assignment = self.at[worker]
         event, cell = message.get("event"), message.get("cell") or message.get("record", {}).get("cell")
         if assignment is None or (event != "advanced" and cell not in assignment.left):
             log.warning("a worker reports %r of a cell that is not its own: ignored", event)
@@ -160,9 +162,15 @@ class Coordinator:
             notify(self.observers.hook.work_advanced, **facts)
         elif event == "finished":
             record = record_of(message["record"])
+            spooled = message["spooled"] and Path(message["spooled"])
+            bundle = self._adopted(spooled) if spooled else None
+            if spooled and bundle is None:
+                log.warning("the attributions of cell %s were removed before they could be stored", record.cell)
+                worker.kill()  # while that cell is the one that is running
+                return
             assignment.running = None
             task = assignment.left.pop(record.cell)
-            stored = self._save(record, task, message["spooled"])
+            stored = self._save(replace(record, bundle=bundle), task)
             # a metric spoiled the worker: those after it are made in another
             unmade = tuple(digest for digest in task.wanted if digest not in record.metric_status)
             if stored.status == "ok" and unmade:
@@ -170,12 +178,24 @@ class Coordinator:
             else:
                 self._announce(stored, task.cell)
 
-    def _save(self, record: Record, task: Task, spooled: str | None) -> Record:
+    def _adopted(self, spooled: Path) -> str | None:
+        """The hash of a bundle that is the store's now; None where it is gone: plugins delete what is not theirs.
+
+        Raises:
+            AttrimarkError: it is there, and cannot be stored.
+        """
+        try:
+            return self.store.adopt(spooled)
+        except AttrimarkError:
+            if spooled.exists():
+                raise
+            return None
+
+    def _save(self, record: Record, task: Task) -> Record:
         """A new cell whole; only the new metrics where its record was there already."""
-        if spooled or not task.stored:
-            stored = replace(record, bundle=self.store.adopt(Path(spooled)) if spooled else None)
-            self.store.save(stored)
-            return stored
+        if record.bundle or not task.stored:
+            self.store.save(record)
+            return record
         for digest, (status, reason) in record.metric_status.items():
             measures = [each for each in record.measures if each.metric == digest]
             self.store.save_metric(record.cell, digest, status, reason, measures)

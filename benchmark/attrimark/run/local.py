@@ -79,6 +79,7 @@ class Worker:
         command = [sys.executable, "-m", "attrimark.run.worker"]
         store = self.store.absolute()  # a plugin may change the directory
         command += ["--device", self.slot.device, "--threads", str(self.slot.threads), "--store", str(store)]
+        command += ["--parent", str(os.getpid())]
         command += ["--discreet"] if self.slot.discreet else []
         self.process = subprocess.Popen(
             command,

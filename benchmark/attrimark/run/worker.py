@@ -31,6 +31,7 @@ from attrimark.results.outputs_file import outputs_path, write_outputs
 from attrimark.results.redaction import Telling, as_told, everything, only_known
 from attrimark.run.raw_outputs import poolable
 
+from .death import die_with_parent
 from .guard.guard import ChangedNetwork, complaint
 from .job import Job, Task, from_json
 from .prepare import Prepared, prepare
@@ -48,7 +49,9 @@ def main() -> None:
     options.add_argument("--threads", type=int, required=True)
     options.add_argument("--store", type=Path, required=True)
     options.add_argument("--discreet", action="store_true")
+    options.add_argument("--parent", type=int, required=True)
     chosen = options.parse_args()
+    die_with_parent(chosen.parent)
 
     import torch
 

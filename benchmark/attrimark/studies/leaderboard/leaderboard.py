@@ -20,6 +20,7 @@ from attrimark.document.characters import as_shown
 from attrimark.results.entries import Entry, Place, by_place, entries_of, seeds_of, shared_texts
 from attrimark.results.model_metrics import accuracy_of, alone
 from attrimark.results.nothing import Nothing
+from attrimark.results.versions import mixed_versions
 
 from .board import Column, Leaderboard, Row, Scale, Score
 from .comparison import Comparison, compared
@@ -81,7 +82,7 @@ def _board(place: Place, records: Sequence[Record], metrics: Mapping[str, Metric
         left_out=left_out,
         alone={str(metric): mean for metric, mean in of_model.items()},
         accuracy=accuracy_of(of_model),
-        notes=(*notes, *_refused(models, metrics), *_warnings(explaining)),
+        notes=(*notes, *mixed_versions(records), *_refused(models, metrics), *_warnings(explaining)),
     )
     return best_first(board)
 
