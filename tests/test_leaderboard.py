@@ -597,7 +597,7 @@ def test_json_holds_everything_and_no_nan():
 
 
 def test_versions_that_differ_between_cells_are_in_the_caption():
-    made = [*cells("random", 0.2), *cells("lrp", 0.5)]
+    made = [*cells("random", flat(0.2)), *cells("lrp", flat(0.5))]
     others = [
         replace(record, machine={"versions": {"torch": version, "numpy": "2.0"}, "system": "Linux"}, plugins=plugins)
         for record, version, plugins in zip(
