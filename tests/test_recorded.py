@@ -64,6 +64,8 @@ def cell(value=0.5, costs=FORWARDS, status="ok", because="first", metric="ok", *
             )
         },
         "operator": "mask",
+        "role": "films × tiny × none × occlusion",
+        "seeded": True,
         "status": status,
         "texts": 3,
         "weights": "w",
@@ -181,8 +183,11 @@ def test_a_value_changed_beside_it_is_refused(path):
     [
         (b"[]", "not a recorded file"),
         (b"{}", "schema is None"),
-        (b'{"schema": 2}', "its schema is 2, this attrimark reads 1: upgrade"),
-        (b'{"schema": 0}', "record all of it again: attrimark record SUITE --anew"),
+        (b'{"schema": 3}', "its schema is 3, this attrimark reads 2: upgrade"),
+        (
+            b'{"schema": 1, "suite": "my ci"}',
+            "record all of it again: attrimark record 'my ci' --anew --reason 'schema 2'",
+        ),
         (b"<<<<<<< HEAD\n{", "recorded.json:1:1: expecting value"),
         (b"\xff\xfe", "no UTF-8"),
     ],

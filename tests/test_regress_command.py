@@ -6,10 +6,12 @@ import shlex
 import shutil
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 import pytest
+import torch
 import yaml
 from attrimark.cli import main
 from attrimark.commands.fresh_run import Interrupted, store_at
@@ -17,8 +19,12 @@ from attrimark.results.store import Store
 from attrimark.studies.regression.recorded import group_of, read_recorded, values_path, write_recorded
 from attrimark.suite.matrix import cells_of
 from attrimark.suite.reading.suites import read_suite
+from attrimark_plugins.datasets.planted import Planted, corpus
+from attrimark_plugins.models.shared.tiny_tokenizers import wordpiece
 from attrimark_registry.catalog import load_catalog
 from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
+from transformers import BertConfig, BertForSequenceClassification
 
 DOCS = (Path(__file__).parents[1] / "docs" / "regression.md").read_text()
 
@@ -67,7 +73,7 @@ def fill(store="store", only=None, **changes):
                 measures=tuple(Measure(digest, text, "", 0.5) for digest in cell.judgements),
                 metric_status=dict.fromkeys(cell.judgements, ("ok", None)),
             )  # fmt: skip
-            opened.save(replace(record, **(changes if cell.method and cell.method.name == "random" else {})))
+            opened.save(replace(record, **(changes if cell.method and cell.method.name == "input-x-gradient" else {})))
 
 
 STORED = ("--store", "store", "--no-run")
@@ -118,7 +124,7 @@ def test_one_text_and_one_seed_are_said(shell):
     from attrimark_registry import Measure
 
     suite = read_suite(Path("benchmarks.toml"), "ci", load_catalog())
-    cell = next(each for each in cells_of(suite) if each.method and each.method.name == "random")
+    cell = next(each for each in cells_of(suite) if each.method and each.method.name == "input-x-gradient")
     (digest,) = cell.judgements
     fill(measures=(Measure(digest, cell.variant.examples[0].id, "", 0.1),))
     told = shell("regress", "ci", *STORED)
@@ -148,7 +154,7 @@ def test_a_failed_cell_is_not_recorded_and_exits_with_1(shell):
         (lambda: Path("recorded.json").write_text(Path("recorded.json").read_text().replace(": 3", ": 4")), "by hand"),
         (lambda: values_path(Path("recorded.json")).write_bytes(b""), "not the file"),
         (lambda: values_path(Path("recorded.json")).unlink(), "no such file"),
-        (lambda: Path("recorded.json").write_text('{"schema": 2}'), "schema is 2"),
+        (lambda: Path("recorded.json").write_text('{"schema": 3}'), "schema is 3"),
     ],
 )
 def test_a_harmed_recorded_file_is_an_error_and_is_never_overwritten(shell, harm, told):
@@ -163,15 +169,15 @@ def test_a_harmed_recorded_file_is_an_error_and_is_never_overwritten(shell, harm
     assert {each: each.read_bytes() for each in Path().glob("recorded*")} == before
 
 
-@pytest.mark.parametrize("content", [b'{"schema": 0}', b"{", b"\xff"])
+@pytest.mark.parametrize("content", [b'{"schema": 1, "suite": "ci"}', b"{", b"\xff"])
 def test_a_file_that_cannot_be_read_is_recorded_anew_where_that_is_asked_for(shell, content):
     fill()
     Path("recorded.json").write_bytes(content)
     refused = record(shell)
     assert refused.exit_code == 4
     assert Path("recorded.json").read_bytes() == content
-    (advice,) = re.findall(r"attrimark (record SUITE --anew --reason TEXT)", refused.stderr)
-    words = shlex.split(advice.replace("SUITE", "ci").replace("TEXT", "afresh"))
+    (advice,) = re.findall(r"attrimark (record (?:SUITE|ci) --anew --reason (?:TEXT|'schema 2'))", refused.stderr)
+    words = shlex.split(advice.replace("SUITE", "ci").replace("TEXT", "afresh").replace("'schema 2'", "afresh"))
     assert shell(*words, *STORED).exit_code == 0
     assert shell("regress", "ci", *STORED, "--strict").exit_code == 0
     assert {each.facts.because for each in read_recorded(Path("recorded.json")).cells.values()} == {"afresh"}
@@ -283,11 +289,11 @@ def test_only_what_was_asked_for_is_recorded_anew(shell):
     fill()
     record(shell)
     fill(own=Cost(forwards=5))
-    record(shell, "--only", "*input-x-gradient*")
+    record(shell, "--only", "*random*")
     assert next(iter(read_recorded(Path("recorded.json")).cells.values())).facts.because == "why"
     assert shell("regress", "ci", *STORED).exit_code == 1
-    assert shell("regress", "ci", *STORED, "--only", "*input-x-gradient*").exit_code == 0
-    assert "random × seed 0: forwards" in record(shell, "--only", "*random*").stdout
+    assert shell("regress", "ci", *STORED, "--only", "*random*").exit_code == 0
+    assert "input-x-gradient × seed 0: forwards" in record(shell, "--only", "*input-x-gradient*").stdout
     assert shell("regress", "ci", *STORED).exit_code == 0
 
 
@@ -308,7 +314,7 @@ def test_the_suite_says_what_gates_unless_the_command_does(shell):
     record(shell)
     assert read_recorded(Path("recorded.json")).primary == ("accuracy",)
     suite = read_suite(Path("benchmarks.toml"), "ci", load_catalog())
-    cell = next(each for each in cells_of(suite) if each.method and each.method.name == "random")
+    cell = next(each for each in cells_of(suite) if each.method and each.method.name == "input-x-gradient")
     (digest,) = cell.judgements
     fill(measures=(Measure(digest, cell.variant.examples[0].id, "", 0.1),))
     assert shell("regress", "ci", *STORED, "--strict").exit_code == 0
@@ -421,3 +427,74 @@ def test_the_commands_of_the_documentation_exist():
         command = main.get_command(click.Context(main), name)
         assert command is not None
         command.make_context(name, rest)
+
+
+# A classifier of one's own
+
+
+OWN = """
+[suites.mine]
+datasets = [{{ name = "planted", train = 1, validation = 0, test = 60 }}]
+models = [{{ as = "mine", name = "hub-classifier", reference = "path:{folder}" }}]
+methods = ["random", "gradient", "leave-one-out"]
+metrics = ["average-precision", "accuracy"]
+explain = 40
+"""
+
+
+def trained(folder, examples):
+    """A classifier in a folder, trained on texts that it is then right about."""
+    tokenizer, names = wordpiece(corpus("english"), 64), dict(enumerate(("negative", "positive")))
+    torch.manual_seed(0)
+    network = BertForSequenceClassification(
+        BertConfig(
+            vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+            intermediate_size=64, max_position_embeddings=64, pad_token_id=tokenizer.pad_token_id, id2label=names,
+            label2id={name: number for number, name in names.items()},
+        )
+    )  # fmt: skip
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
+    for _ in range(8):
+        for start in range(0, len(examples), 32):
+            some = examples[start : start + 32]
+            rows = tokenizer([each.segments[0] for each in some], padding=True, return_tensors="pt")
+            labels = torch.tensor([network.config.label2id[each.label] for each in some])
+            network(**rows, labels=labels).loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def damage(folder):
+    """As a wrong update, or a bad quantization, leaves weights."""
+    weights = load_file(folder / "model.safetensors")
+    rng = torch.Generator().manual_seed(1)
+    noised = {name: each + 0.5 * torch.randn(each.shape, generator=rng) for name, each in weights.items()}
+    save_file(noised, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.long
+def test_a_damaged_classifier_of_ones_own_fails_the_build_and_its_accuracy_is_named_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = trained(tmp_path / "mine", Planted(train=1000, validation=0, test=1).load().train)
+    Path("benchmarks.toml").write_text(OWN.format(folder=folder))
+    call = partial(CliRunner().invoke, main)
+    words = ["--threads", "1", "--quiet"]
+    refused = call(["record", "mine", "--reason", "first", "--reseeds", "5", *words])
+    assert refused.exit_code == 4
+    assert "seeds make no difference" in refused.stderr
+    assert call(["record", "mine", "--reason", "first", *words]).exit_code == 0
+    known = read_recorded(Path("recorded.json"))
+    (alone,) = [cell for cell in known.cells.values() if cell.facts.method is None]
+    assert alone.scores("accuracy").by_text.mean() > 0.8
+    assert call(["regress", "mine", *words, "--strict"]).exit_code == 0
+    damage(folder)
+    failed = call(["regress", "mine", *words])
+    assert failed.exit_code == 1
+    told = " ".join(failed.stdout.split())
+    assert "the weights changed: compared text by text" in told
+    first = re.search("regressed: (.*?) again:", told)[1]
+    assert "the model alone · accuracy: the accuracy fell by" in first
+    assert "--reseeds" not in told

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from attrimark.statistics.holm import holm
 from attrimark.statistics.intervals import crossed_interval
+from attrimark.studies.regression.accuracy_change import fall_p_value
 from attrimark.studies.regression.quality_change import (
     detectable,
     new_seed_detectable,
@@ -37,6 +38,7 @@ from attrimark.studies.regression.reports import (
     notes_on,
     write_junit,
 )
+from attrimark.suite.names import MODEL_ALONE
 from attrimark_registry import AttrimarkError, Example
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,7 +64,8 @@ def cell(values=None, *, costs=COSTS, status="ok", metrics=("kept",), metric="ok
     )
     known = {
         "because": "first", "costs": dict(costs), "dataset": "d", "machine": "Linux x86_64, cpu", "method": "1",
-        "metrics": dict.fromkeys(metrics, told), "operator": "mask", "status": status, "texts": count, "weights": "w",
+        "metrics": dict.fromkeys(metrics, told), "operator": "mask", "role": "", "seeded": True, "status": status,
+        "texts": count, "weights": "w",
         "why": None if status == "ok" else "RuntimeError: boom",
     }  # fmt: skip
     words = np.tile(np.float32([0.1, 0.2, 0.0, 0.9, 0.1, 0.3]), len(texts)) if words is None else words
@@ -73,8 +76,8 @@ def cell(values=None, *, costs=COSTS, status="ok", metrics=("kept",), metric="ok
     return RecordedCell(Facts(**{**known, **facts}), {name: Values(texts, values[None]) for name in metrics}, made)
 
 
-def suite(*cells, primary=("kept",), **rules):
-    return Recorded("ci", primary, {name_of(GROUP, seed): each for seed, each in enumerate(cells)}, **rules)
+def suite(*cells, primary=("kept",), group=GROUP, **rules):
+    return Recorded("ci", primary, {name_of(group, seed): each for seed, each in enumerate(cells)}, **rules)
 
 
 def judged(before, after, **options):
@@ -589,3 +592,120 @@ def test_what_cannot_be_written_is_told(tmp_path):
 def test_xml_holds_no_control_characters():
     hostile = Report("ci", [finding("regressed", reason="\x00\x1b]]>&<")], ["regress", "ci"], 1)
     assert ElementTree.fromstring(as_junit(hostile)).find("testcase/failure") is not None
+
+
+# Models that nobody trains here, and accuracy
+
+ALONE = f"films × hub-classifier × none × {MODEL_ALONE}"
+
+
+def right(share, count=COUNT):
+    """Right for that share of the texts."""
+    return (np.arange(count) < round(share * count)).astype(float)
+
+
+def of_model(share, count=COUNT, *, seeded=False, **facts):
+    values = right(share, count)
+    return cell(values, metrics=("accuracy",), count=count, method=None, seeded=seeded, **facts)
+
+
+def test_a_model_that_is_not_trained_here_is_compared_text_by_text_and_its_weights_come_first():
+    before = suite(of_model(0.95), primary=("accuracy",), group=ALONE)
+    after = suite(of_model(0.5, weights="others"), primary=("accuracy",), group=ALONE)
+    findings = compare(before, after)
+    assert exit_code(findings) == 1
+    told = as_text(Report("ci", findings, ["regress", "ci"], 1))
+    assert "the weights changed: compared text by text" in " ".join(told.split())
+    (found,) = [each for each in findings if each.kind == "quality"]
+    assert (found.verdict, found.gates) == ("regressed", True)
+    assert found.reason == "the accuracy fell by 0.450 (p = 3.8e-06, exact sign test over texts)"
+
+
+@pytest.mark.parametrize("primary", [("kept",), ()])
+@pytest.mark.parametrize("count", [12, 40])
+@pytest.mark.parametrize("seeded", [True, False])
+def test_a_collapse_of_accuracy_never_passes(primary, count, seeded):
+    """With few texts, with a spread of seeds that is not known, and where accuracy is no primary metric."""
+    before = suite(of_model(1.0, count, seeded=seeded), primary=primary, group=ALONE)
+    after = suite(of_model(0.5, count, seeded=seeded, weights="others"), primary=primary, group=ALONE)
+    assert exit_code(compare(before, after)) == 1
+
+
+def test_a_fall_of_accuracy_that_seeds_may_explain_does_not_gate():
+    before, after = (
+        suite(of_model(share, seeded=True, weights=str(share)), primary=("accuracy",), group=ALONE)
+        for share in (0.95, 0.93)
+    )
+    assert exit_code(compare(before, after)) == 0
+
+
+@pytest.mark.parametrize("worse", range(9))
+def test_the_test_of_accuracy_is_mcnemars(worse):
+    drops = np.array([[1.0] * worse + [-1.0] * 3 + [0.0] * 20])
+    assert fall_p_value(drops) == pytest.approx(stats.binom.sf(worse - 1, worse + 3, 0.5))
+
+
+def test_reports_name_the_model_before_its_explanations():
+    names = [GROUP, ALONE]
+    cells = [Finding(name, "accuracy" if name == ALONE else "kept", "quality", "regressed") for name in names]
+    told = as_text(Report("ci", cells, ["regress", "ci"], 1))
+    assert told.index(f"regressed: {ALONE}") < told.index(f"regressed: {GROUP}")
+
+
+# What does not gate
+
+
+def test_the_control_is_no_gate():
+    before, after = (suite(each, group="films × tiny × none × random") for each in (cell(), cell(scores() - 0.3)))
+    findings = compare(before, after)
+    assert {each.verdict for each in findings if each.kind == "quality"} == {"regressed"}
+    assert exit_code(findings, strict=True) == 0
+    broken = suite(cell(status="failed"), group="films × tiny × none × random")
+    assert exit_code(compare(before, broken)) == 1
+
+
+def test_what_is_incomparable_and_not_primary_passes_unless_one_is_strict():
+    before = suite(cell(), primary=())
+    after = suite(replace(cell(), facts=cell().facts.model_copy(update={"method": "2"})), primary=())
+    findings = compare(before, after)
+    assert "incomparable" in {each.verdict for each in findings}
+    assert exit_code(findings) == 0
+    assert exit_code(findings, strict=True) == 7
+
+
+def test_a_mean_that_a_few_texts_carry_says_so():
+    drops = np.full(COUNT, -0.01)
+    drops[:6] = 0.5
+    (found,) = [each for each in compare(suite(cell()), suite(cell(scores() - drops))) if each.kind == "quality"]
+    assert "the median moved the other way" in found.reason
+
+
+# Another recipe, other seeds
+
+
+def test_another_recipe_is_matched_by_its_role():
+    old, new = (f"films × tiny × full(epochs={epochs}) × occlusion" for epochs in (8, 1))
+    before = suite(cell(role="r"), cell(role="r"), group=old, reseeds={old: {"kept": (0.6, 0.61, 0.59, 0.6, 0.62)}})
+    after = suite(*(cell(scores() - 0.3, role="r", weights="others") for _ in range(2)), group=new)
+    found = judged(before, after)
+    assert not {"missing"} & {each.verdict for each in found.values()}
+    assert found["recipe"].reason == f"recorded as {old}: compared by its role"
+    assert (found["kept"].verdict, found["kept"].cell) == ("regressed", new)
+    assert exit_code(list(found.values())) == 1
+
+
+def test_another_list_of_seeds_is_compared_in_its_order():
+    before = suite(cell(role="r"), cell(role="r"))
+    after = Recorded("ci", ("kept",), {name_of(GROUP, seed): cell(role="r") for seed in (7, 8)})
+    found = compare(before, after)
+    assert {each.verdict for each in found} == {"same", "new"}
+    assert [each.reason for each in found if each.verdict == "new"] == [
+        "other seeds than were recorded, compared in their order"
+    ]
+    more = Recorded("ci", ("kept",), {name_of(GROUP, seed): cell(role="r") for seed in range(3)})
+    assert {each.what for each in compare(before, more) if each.verdict == "new"} == {"status"}
+
+
+def test_other_roles_are_missing_and_new():
+    before, after = suite(cell(role="one")), suite(cell(role="other"), group="films × other × none × occlusion")
+    assert {"missing", "new"} <= {each.verdict for each in compare(before, after)}

@@ -58,7 +58,14 @@ def command(
     from attrimark.run.progress import Progress
     from attrimark.studies.regression.power import power_of
     from attrimark.studies.regression.recorded import check_place, read_recorded, settle, write_recorded
-    from attrimark.studies.regression.recording import is_as_recorded, outdated, primary_of, renewed, troubles
+    from attrimark.studies.regression.recording import (
+        is_as_recorded,
+        is_seeded,
+        outdated,
+        primary_of,
+        renewed,
+        troubles,
+    )
     from attrimark.suite.matrix import cells_of
     from attrimark.suite.reading.suites import read_suite
 
@@ -76,6 +83,11 @@ def command(
     before = read_recorded(recorded) if recorded.exists() and not anew else None
     if before and before.suite != suite:
         raise click.UsageError(f"{recorded} holds the suite {before.suite}: choose another file with --recorded")
+    if reseeds and not any(is_seeded(cell.variant.chain) for cell in cells_of(chosen)):
+        raise click.UsageError(
+            "--reseeds trains with more seeds, and this suite trains no model with any: seeds make no difference to "
+            "them, and attrimark regress compares them text by text"
+        )
     gating = primary_of(cells_of(chosen), primary or chosen.primary, before.primary if before else ())
     shown = store_text if store_text is not None else chosen.store_text and (before is None or before.store_text)
     telling = telling_of(replace(chosen, store_text=shown))

@@ -1,10 +1,8 @@
 """Whether a metric got worse: on the same texts, or for a model that was trained again.
 
 On the same texts, values are paired. From five seeds on the interval is that of crossed seeds and texts; below, a
-bootstrap over texts of the seeds' mean, which speaks for these checkpoints only. The percentile interval is widened by
-√(n / (n − 1)), as means of small samples vary less than those of new samples would (Hesterberg, The American
-Statistician, 2015). A retrained model is compared with the spread of reseeded ones, by the interval in which one more
-such model would lie.
+bootstrap-t over texts of the seeds' mean, which speaks for these checkpoints only. A retrained model is compared with
+the spread of reseeded ones, by the interval in which one more such model would lie.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ ALPHA = 0.05  # of one wrong "regressed" among all tests of a comparison
 POWER = 0.8  # with which a change of the detectable size would have been seen
 FEWEST_TEXTS = 30  # with fewer, the bootstrap's tail is too thin for a verdict
 RESAMPLES = 10_000
+RESOLUTION = 1e-12  # of a mean: what is smaller is the rounding of equal numbers
 
 Drops = Float[np.ndarray, "seeds texts"]  # how much worse the values became; NaN where there is no pair
 
@@ -88,11 +87,23 @@ def _new_seed_scale(reseeds: Sequence[float], now: int) -> float:
 
 
 def _bootstrap(drops: Float[np.ndarray, " texts"]) -> float:
-    """The share of resampled means that show no drop, never quite 0."""
+    """The share of resampled means that lie as many of their standard errors above theirs (bootstrap-t), never quite 0.
+
+    Values of a metric are skewed, and a percentile interval of skewed values is too short on the side of the tail
+    (Efron and Tibshirani, 1993, chapter 12).
+    """
     rng, mean, count = np.random.default_rng(0), drops.mean(), len(drops)
-    below = 0
+    found = _in_errors(mean, drops.std(ddof=1) / np.sqrt(count)) if count > 1 else 0.0
+    beyond = 0
     for start in range(0, RESAMPLES, 500):  # in slices: thousands of texts would fill the memory
-        places = rng.integers(0, count, (min(500, RESAMPLES - start), count))
-        means = mean + (drops[places].mean(axis=1) - mean) * np.sqrt(count / max(1, count - 1))
-        below += int((means <= 0).sum())
-    return (below + 1) / (RESAMPLES + 1)
+        drawn = drops[rng.integers(0, count, (min(500, RESAMPLES - start), count))]
+        errors = drawn.std(axis=1, ddof=1) / np.sqrt(count) if count > 1 else np.zeros(len(drawn))
+        beyond += int((_in_errors(drawn.mean(axis=1) - mean, errors) >= found).sum())
+    return (beyond + 1) / (RESAMPLES + 1)
+
+
+def _in_errors(means: np.ndarray | np.floating, errors: np.ndarray | np.floating) -> np.ndarray:
+    """In standard errors; without any, as far as there is in that direction."""
+    means, errors = np.asarray(means), np.asarray(errors)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.abs(means) < RESOLUTION, 0.0, np.where(errors > 0, means / errors, np.sign(means) * np.inf))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import escape
@@ -30,10 +31,10 @@ from attrimark.results.bundle import SUFFIX, move, write_whole
 from attrimark.results.scores import ScoreArray, home_of
 from attrimark.suite.suite import MOST_PRIMARY
 
-SCHEMA = 1
+SCHEMA = 2
 
 _AGAIN = "record all of it again: attrimark record SUITE --anew --reason TEXT"
-_SEED = " × seed "
+SEED = " × seed "
 _TEXT_BYTES = 8  # of the hash by which a text is known
 
 
@@ -73,6 +74,8 @@ class Facts(_Fact):
         machine: its class, which limits comparisons of bytes only.
         method: the plugin's version; None for the model alone.
         operator: how the method removed features.
+        role: what the suite calls its parts, or their names without options; by it another recipe is matched.
+        seeded: whether another training seed would give another model.
         texts: how many were explained.
         why: the reason where it is not ok.
     """
@@ -84,6 +87,8 @@ class Facts(_Fact):
     method: str | None
     metrics: dict[str, RecordedMetric]
     operator: str | None
+    role: str
+    seeded: bool
     status: str
     texts: int
     weights: str
@@ -181,12 +186,12 @@ class Recorded:
 
 def name_of(group: str, seed: int, replicate: int = 0) -> str:
     """A cell's name: what it shares with its other seeds, then the seed."""
-    return f"{group}{_SEED}{seed}" + (f" × replicate {replicate}" if replicate else "")
+    return f"{group}{SEED}{seed}" + (f" × replicate {replicate}" if replicate else "")
 
 
 def group_of(name: str) -> str:
     """What a cell's name shares with its other seeds and replicates."""
-    return name.rpartition(_SEED)[0]
+    return name.rpartition(SEED)[0]
 
 
 def method_of(name: str) -> str:
@@ -195,7 +200,7 @@ def method_of(name: str) -> str:
 
 
 def seed_of(name: str) -> int:
-    return int(name.rpartition(_SEED)[2].split(" ")[0])
+    return int(name.rpartition(SEED)[2].split(" ")[0])
 
 
 def hashed(text_id: str) -> str:
@@ -217,7 +222,9 @@ def read_recorded(path: Path) -> Recorded:
     schema = data.get("schema")
     if schema != SCHEMA:
         newer = isinstance(schema, int) and schema > SCHEMA
-        what_to_do = "upgrade attrimark" if newer else _AGAIN
+        suite = shlex.quote(str(data.get("suite", "SUITE")))
+        again = f"record all of it again: attrimark record {suite} --anew --reason 'schema {SCHEMA}' --recorded {path}"
+        what_to_do = "upgrade attrimark" if newer else again
         raise RecordedError(f"{path}: its schema is {schema!r}, this attrimark reads {SCHEMA}: {what_to_do}")
     if data.get("sha256") != _digest({name: value for name, value in data.items() if name != "sha256"}):
         raise RecordedError(

@@ -13,7 +13,7 @@ import numpy as np
 from attrimark_registry.attribution import Attribution, Record
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.names import nearest
-from attrimark_registry.plugin import Metric, ModelMetric
+from attrimark_registry.plugin import Metric, ModelMetric, Plugin, Strategy
 from jaxtyping import Float
 
 from attrimark.document.characters import better, printable
@@ -52,16 +52,11 @@ def names_of(cells: Sequence[Cell]) -> dict[str, str]:
     Raises:
         AttrimarkError: two cells would share a name.
     """
-    models: dict[Any, list[Any]] = {}
-    for cell in cells:
-        of_dataset = models.setdefault((cell.variant.dataset, cell.variant.model.name), [])
-        if cell.variant.model not in of_dataset:
-            of_dataset.append(cell.variant.model)
+    models = _numbered(cells)
     names = {}
     for cell in cells:
         variant = cell.variant
-        place = models[variant.dataset, variant.model.name].index(variant.model)
-        role = f"{variant.model.name} {place + 1}" if place else variant.model.name
+        role = models[variant.dataset, variant.model]
         parts = [
             variant.dataset.written,
             role,
@@ -74,6 +69,42 @@ def names_of(cells: Sequence[Cell]) -> dict[str, str]:
         twice = next(name for name in names.values() if list(names.values()).count(name) > 1)
         raise AttrimarkError(f"two cells are named {twice}: put their matrices into separate suites")
     return names
+
+
+def roles_of(cells: Sequence[Cell]) -> dict[str, str]:
+    """What the suite calls each cell's parts (`as`), or their names without options, by the cell's id.
+
+    Methods keep their options: two of one name are two methods, not two recipes.
+    """
+    models = _numbered(cells)
+    found = {}
+    for cell in cells:
+        variant, method = cell.variant, cell.method
+        chain = " → ".join(step.alias or step.name for step in variant.chain)
+        parts = [
+            variant.dataset.alias or variant.dataset.name,
+            variant.model.alias or models[variant.dataset, variant.model],
+            chain,
+            *_settings(cell),
+            method.alias or method.written if method else MODEL_ALONE,
+            *([f"replicate {cell.replicate}"] if cell.replicate else []),
+        ]
+        found[cell.id] = " × ".join(map(printable, parts))
+    return found
+
+
+def _numbered(cells: Sequence[Cell]) -> Mapping[Any, str]:
+    """The name of each dataset's model by its plugin; numbered where a dataset has several of that name."""
+    models: dict[Any, list[Any]] = {}
+    for cell in cells:
+        of_dataset = models.setdefault((cell.variant.dataset, cell.variant.model.name), [])
+        if cell.variant.model not in of_dataset:
+            of_dataset.append(cell.variant.model)
+    return {
+        (dataset, model): f"{name} {place + 1}" if place else name
+        for (dataset, name), group in models.items()
+        for place, model in enumerate(group)
+    }
 
 
 def matching(names: Mapping[str, str], only: str | None) -> dict[str, str]:
@@ -132,8 +163,9 @@ def taken(
         names: of the cells to take.
         bundles: reads the attributions of a record that has some.
     """
+    roles = roles_of(cells)
     found = {
-        names[cell.id]: _cell(cell, records[cell.id], bundles, store_text)
+        names[cell.id]: _cell(cell, records[cell.id], bundles, store_text, roles[cell.id])
         for cell in cells
         if cell.id in names and cell.id in records
     }
@@ -286,6 +318,11 @@ def what_moved(old: RecordedCell, new: RecordedCell) -> str | None:
     return None
 
 
+def is_seeded(chain: Sequence[Plugin]) -> bool:
+    """Whether another training seed would give another model."""
+    return any(isinstance(step, Strategy) and step.seeded for step in chain)
+
+
 def _settings(cell: Cell) -> list[str]:
     """What a suite says beside its plugins, where it says something else than the default."""
     variant = cell.variant
@@ -298,7 +335,7 @@ def _settings(cell: Cell) -> list[str]:
     return told + ([f"operator {cell.operator}"] if cell.operator else [])
 
 
-def _cell(cell: Cell, record: Record, bundles: Bundles, store_text: bool) -> RecordedCell:
+def _cell(cell: Cell, record: Record, bundles: Bundles, store_text: bool, role: str) -> RecordedCell:
     metrics, values, variant = {}, {}, cell.variant
     for digest, metric in cell.judgements.items():
         if digest in record.metric_status:
@@ -315,6 +352,8 @@ def _cell(cell: Cell, record: Record, bundles: Bundles, store_text: bool) -> Rec
         method=cell.method and cell.method.version,
         metrics=metrics,
         operator=record.specs.get("operator"),
+        role=role,
+        seeded=is_seeded(variant.chain),
         status=record.status,
         texts=len(cell.variant.examples) - len(record.left_out) if record.status == "ok" else 0,
         weights=_digest({name: cell.variant.parts[name] for name in ("training", "labels", "model", "chain", "seed")}),

@@ -15,12 +15,15 @@ from attrimark_registry.text import Example
 from jaxtyping import Float
 
 from attrimark.results.paired import paired
+from attrimark.results.scores import is_control
 from attrimark.statistics.holm import holm
 from attrimark.statistics.intervals import FEWEST_SEEDS
 
+from .accuracy_change import COLLAPSE, fall_p_value, is_accuracy
 from .quality_change import ALPHA, FEWEST_TEXTS, detectable, new_seed_detectable, new_seed_p_value, p_value
-from .recorded import Recorded, RecordedCell, Values, group_of
+from .recorded import SEED, Recorded, RecordedCell, Values, group_of, method_of, name_of
 from .recording import means_by_group
+from .roles import by_role
 from .score_array import score_array
 from .tolerances import LIMITED_BY_MACHINE, is_equal, smallest_change, tolerance_of
 from .worst_texts import WorstText, by_cost, by_value
@@ -33,6 +36,7 @@ Improvements = Literal["warn", "fail", "ignore"]
 VERDICTS: tuple[Verdict, ...] = ("regressed", "missing", "incomparable", "inconclusive", "improved", "new", "same")
 PASSED, REGRESSED, NOTHING, INCONCLUSIVE = 0, 1, 5, 7  # exit codes
 
+RECIPE, WEIGHTS = "recipe", "weights"  # that are others than those recorded
 CHECKPOINTS_ONLY = f"speaks for these checkpoints only: fewer than {FEWEST_SEEDS} seeds"
 
 
@@ -61,6 +65,11 @@ class Finding:
     detectable: float | None = None
     worst: tuple[WorstText, ...] = ()
 
+    @property
+    def explains(self) -> bool:
+        """Whether it says what other findings follow from: another recipe, other weights."""
+        return self.what in (RECIPE, WEIGHTS)
+
 
 def compare(
     before: Recorded, after: Recorded, mode: Mode | None = None, examples: Mapping[str, Example] | None = None
@@ -72,10 +81,34 @@ def compare(
         examples: the texts by the name that recorded files give them, where reports may show them.
     """
     texts = examples or {}
-    findings = []
+    before, changes = by_role(before, after)
+    findings = [Finding(group, RECIPE, "state", "new", gates=False, reason=why) for group, why in changes.items()]
+    findings += _other_weights(before, after)
     for name in sorted({*before.cells, *after.cells}):
         findings += _of_cell(name, before.cells.get(name), after.cells.get(name), texts)
-    return findings + _quality(before, after, mode, texts)
+    findings += _quality(before, after, mode, texts)
+    return [replace(each, gates=False) if _of_control(each) else each for each in findings]
+
+
+def _of_control(finding: Finding) -> bool:
+    """What a random ranking scores or costs says nothing of a build; that it broke does."""
+    return finding.kind != "state" and is_control(method_of(_named(finding.cell)))
+
+
+def _named(cell: str) -> str:
+    """A cell's name, also of a group."""
+    return cell if SEED in cell else name_of(cell, 0)
+
+
+def _other_weights(before: Recorded, after: Recorded) -> Iterator[Finding]:
+    """Models that are not trained here, and are no longer the same: their first cell says so."""
+    told: set[str] = set()
+    for name in sorted(before.cells.keys() & after.cells.keys()):
+        old, new = before.cells[name].facts, after.cells[name].facts
+        if not new.seeded and old.weights != new.weights and new.weights not in told:
+            told.add(new.weights)
+            reason = "the weights changed: compared text by text, for nothing was trained here"
+            yield Finding(name, WEIGHTS, "state", "new", gates=False, reason=reason)
 
 
 def exit_code(findings: Sequence[Finding], strict: bool = False, improvements: Improvements = "warn") -> int:
@@ -85,7 +118,8 @@ def exit_code(findings: Sequence[Finding], strict: bool = False, improvements: I
         return NOTHING
     if gating & {"regressed", "missing"} or (improvements == "fail" and "improved" in gating):
         return REGRESSED
-    if "incomparable" in gating or (strict and "inconclusive" in gating):
+    open_primary = any(each.gates and each.kind == "quality" and each.verdict == "incomparable" for each in findings)
+    if open_primary or (strict and gating & {"inconclusive", "incomparable"}):
         return INCONCLUSIVE
     return PASSED
 
@@ -291,15 +325,21 @@ def _group(
     if better == "neither":
         return replace(finding, verdict="inconclusive", gates=False, reason="it describes: neither is better")
     higher = better == "higher"
+    drops = made.change * (-1 if higher else 1)
+    seeded = any(new.facts.seeded for _, new in sides)
     trained_again = any(one.facts.weights != other.facts.weights for one, other in sides)
     worst = by_value(*max(sides, key=lambda pair: _lost(*pair, metric, higher)), metric, examples)
     known = made.before.mean(axis=0)
     threshold = smallest_change(known[np.isfinite(known)])
-    if (mode or ("retrained" if trained_again else "same-weights")) == "retrained":
+    again = (mode or ("retrained" if trained_again and seeded else "same-weights")) == "retrained"
+    if is_accuracy(metric, sides[0][1].facts.method):
+        fell = _fallen(finding, drops, COLLAPSE if again else threshold, worst)
+        if fell:
+            return fell
+    if again:
         # the reseeded models, or the suite's own seeds where these are enough
         reseeds = before.reseeds.get(group, {}).get(metric) or means[0][group][metric]
-        return _retrained(finding, reseeds, means[1][group][metric], higher, threshold, worst)
-    drops = made.change * (-1 if higher else 1)
+        return _retrained(finding, reseeds, means[1][group][metric], higher, threshold, worst, seeded)
     return _paired(finding, drops, threshold, worst)
 
 
@@ -308,6 +348,17 @@ def _is_equal(one: Values, other: Values) -> bool:
     known = {*other.texts}
     shared = [text for text in one.texts if text in known]
     return bool(shared) and is_equal(one.of(shared), other.of(shared))
+
+
+def _fallen(
+    finding: Finding, drops: Float[np.ndarray, "seeds texts"], threshold: float, worst: tuple[WorstText, ...]
+) -> Finding | None:
+    """That a model's accuracy fell, by its own test, however few texts there are; it gates, primary or not."""
+    drop, p = _mean(drops), fall_p_value(drops)
+    if drop < threshold or p > ALPHA:
+        return None
+    told = f"the accuracy fell by {drop:.3f} (p = {p:.2g}, exact sign test over texts)"
+    return replace(finding, verdict="regressed", gates=True, reason=told, worst=worst)
 
 
 def _paired(
@@ -329,13 +380,13 @@ def _retrained(
     higher: bool,
     threshold: float,
     worst: tuple[WorstText, ...],
+    seeded: bool,
 ) -> Finding | _Test:
     """The new model's mean against those of models that differ in their seed only."""
     if len(reseeds) < FEWEST_SEEDS:
         seeds = "one seed" if len(reseeds) == 1 else f"{len(reseeds)} seeds"
-        told = (
-            f"cannot tell from reseeding: recorded with {seeds}; attrimark record --reseeds {FEWEST_SEEDS} would know"
-        )
+        advice = f"; attrimark record --reseeds {FEWEST_SEEDS} would know" if seeded else ", and no seed makes another"
+        told = f"cannot tell from reseeding: recorded with {seeds}{advice}"
         return replace(finding, verdict="inconclusive", reason=told)
     drop = float(np.mean(reseeds) - np.mean(now)) * (1 if higher else -1)
     worse, better = (new_seed_p_value(reseeds, now, way) for way in (higher, not higher))
@@ -357,7 +408,8 @@ def _judged(found: Sequence[Finding | _Test]) -> Iterator[Finding]:
 def _verdict(test: _Test, worse: float, better: float, tests: int) -> Finding:
     room = test.room(tests)
     finding = replace(test.finding, detectable=None if np.isnan(room) else room)
-    about = "; ".join(filter(None, [test.finding.reason, f"a change of {test.threshold:.3g} counts"]))
+    turned = "the median moved the other way" if _disagree(test.drops) else ""
+    about = "; ".join(filter(None, [test.finding.reason, turned, f"a change of {test.threshold:.3g} counts"]))
     if test.drop >= test.threshold and worse <= ALPHA:
         return replace(finding, verdict="regressed", reason=f"p = {worse:.2g}; {about}", worst=test.worst)
     if -test.drop >= test.threshold and better <= ALPHA:
@@ -366,6 +418,14 @@ def _verdict(test: _Test, worse: float, better: float, tests: int) -> Finding:
         told = f"a change this large may be chance (p = {min(1.0, worse, better):.2g}); {about}"
         return replace(finding, verdict="inconclusive", reason=told)
     return replace(finding, reason=f"moved by less; {about}")
+
+
+def _disagree(drops: Float[np.ndarray, "seeds texts"] | None) -> bool:
+    """Whether mean and median over texts have moved in opposite directions."""
+    if drops is None:
+        return False
+    means = drops[:, np.isfinite(drops).all(axis=0)].mean(axis=0)
+    return bool(means.size) and float(np.mean(means)) * float(np.median(means)) < 0
 
 
 def _mean(values: Float[np.ndarray, "seeds texts"]) -> float:

@@ -23,8 +23,9 @@ from attrimark.document.plain import plain
 from attrimark.document.render.junit import Junit
 from attrimark.results.bundle import write_whole
 from attrimark.statistics.intervals import FEWEST_SEEDS
+from attrimark.suite.names import MODEL_ALONE
 
-from .recorded import Recorded, group_of, seed_of
+from .recorded import SEED, Recorded, group_of, method_of, name_of, seed_of
 from .regression import VERDICTS, Finding, Improvements, Verdict
 from .worst_texts import WorstText
 
@@ -78,7 +79,7 @@ def notes_on(recorded: Recorded, findings: Sequence[Finding], improvements: Impr
         notes.append(f"Recorded with {counted}: no interval over seeds; quality speaks for these checkpoints only.")
     if improvements != "ignore" and any(finding.verdict == "improved" for finding in findings):
         notes.append("Better than recorded: accept it with attrimark record, so that it cannot be lost unnoticed.")
-    if any(finding.verdict == "new" for finding in findings):
+    if any(finding.verdict == "new" and not finding.explains for finding in findings):
         notes.append("What is new is not compared before it is recorded.")
     return notes
 
@@ -95,6 +96,8 @@ def as_text(report: Report) -> str:
             parts += ["", *_lines(f"{finding.verdict}: {finding.cell} · {finding.what}: {finding.reason}")]
             parts += [f"  {line}" for worst in finding.worst for line in _worst(worst)]
             parts.append(f"  again: {printable(report.again(finding))}")
+        elif finding.explains:
+            parts += ["", *_lines(f"{finding.cell}: {finding.reason}")]
         elif finding.verdict in ("inconclusive", "incomparable"):
             seen = f"; a change of {finding.detectable:.2g} would have been seen" if finding.detectable else ""
             parts += ["", *_lines(f"{finding.verdict}: {finding.cell} · {finding.what}: {finding.reason}{seen}")]
@@ -182,8 +185,13 @@ def append_markdown(report: Report, path: Path) -> None:
 
 
 def _sorted(report: Report) -> list[Finding]:
-    """Worst first; what gates before what informs."""
-    return sorted(report.findings, key=lambda each: (VERDICTS.index(each.verdict), not each.gates))
+    """What others follow from, then worst first: what gates before what informs, the model before its explanations."""
+
+    def rank(each: Finding) -> tuple[Any, ...]:
+        of_model = method_of(each.cell if SEED in each.cell else name_of(each.cell, 0)) == MODEL_ALONE
+        return not each.explains, VERDICTS.index(each.verdict), not each.gates, not of_model
+
+    return sorted(report.findings, key=rank)
 
 
 def _is_bad(finding: Finding) -> bool:
