@@ -203,6 +203,21 @@ def test_sharded_weights_load_and_a_missing_shard_is_named(bert: Path) -> None:
     refused(bert, f"lacks {first.name}, which its .*index.json names")
 
 
+@pytest.mark.parametrize("content", [b'{"weight_map": {"a', b"\xff\xfe", b"[1]", b"{}", b'{"weight_map": {}}'])
+def test_half_an_index_is_named(bert: Path, content: bytes) -> None:
+    (sharded(bert) / "model.safetensors.index.json").write_bytes(content)
+    refused(bert, r"its model\.safetensors\.index\.json names no weights, or is damaged or incomplete")
+
+
+@pytest.mark.parametrize("place", ["../other.safetensors", "/etc/other.safetensors"])
+def test_an_index_leads_nowhere_else(bert: Path, place: str) -> None:
+    index = sharded(bert) / "model.safetensors.index.json"
+    held = json.loads(index.read_text())
+    held["weight_map"] = dict.fromkeys(held["weight_map"], place)
+    index.write_text(json.dumps(held))
+    refused(bert, "other.safetensors, which is not in that folder")
+
+
 @pytest.mark.parametrize("kept", [0, 5, -10])
 def test_a_damaged_file_is_named(bert: Path, kept: int) -> None:
     (bert / WEIGHTS).write_bytes((bert / WEIGHTS).read_bytes()[:kept])

@@ -60,12 +60,18 @@ def weight_files(reference: str, folder: Path) -> list[Path]:
     """The safetensors files that transformers reads a network from.
 
     Raises:
-        AttrimarkError: there are none; some that the index names are missing.
+        AttrimarkError: there are none; the index is no index, leads elsewhere, or names files that are missing.
     """
     if (folder / WEIGHTS).is_file():
         return [folder / WEIGHTS]
     if (folder / INDEX).is_file():
         files = shards(folder)
+        if not files:
+            raise AttrimarkError(
+                f"{reference}: its {INDEX} names no weights, or is damaged or incomplete: copy or download it again"
+            )
+        if outside := [file for file in files if ".." in file.parts or not file.is_relative_to(folder)]:
+            raise AttrimarkError(f"{reference}: its {INDEX} names {outside[0]}, which is not in that folder")
         missing = sorted(str(file.relative_to(folder)) for file in files if not file.is_file())
         if missing:
             raise AttrimarkError(
@@ -78,10 +84,10 @@ def weight_files(reference: str, folder: Path) -> list[Path]:
 def shards(folder: Path) -> list[Path]:
     """The files that the folder's index of weights names, whether they exist or not; none where it has no index."""
     try:
-        named = set(json.loads((folder / INDEX).read_text())["weight_map"].values())
+        named = set(json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
-    return [folder / name for name in sorted(named)]
+    return [folder / name for name in sorted(named) if isinstance(name, str)]
 
 
 def renamed_weights(reference: str, folder: Path) -> dict[str, str] | None:
