@@ -143,6 +143,25 @@ def test_a_checksum_sees_order_and_type():
     assert checksums(ordered.half())["bias"] != one["bias"]
 
 
+class Caching(torch.nn.Module):
+    """As networks of others keep what the longest text so far needs."""
+
+    def __init__(self, length):
+        super().__init__()
+        self.linear = torch.nn.Linear(2, 2)
+        self.register_buffer("cache", torch.arange(length), persistent=False)
+
+
+def test_a_cache_that_grew_is_no_change_and_one_that_was_overwritten_is():
+    short, longer = checksums(Caching(3))["cache"], checksums(Caching(5))["cache"]
+    assert short.may_become(longer)
+    other = Caching(3)
+    other.cache.add_(1)
+    assert not short.may_become(checksums(other)["cache"])
+    weight = checksums(torch.nn.Linear(2, 3))["weight"]
+    assert not weight.may_become(checksums(torch.nn.Linear(2, 4))["weight"])
+
+
 def test_extra_rows_are_few():
     """A canary is one row, forwards and backwards, for each plugin that is called."""
     model = TinyEncoder(layers=1).load(LABELS, "cpu")

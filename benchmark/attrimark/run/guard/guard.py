@@ -19,7 +19,7 @@ from attrimark_registry.process_state import ProcessState
 
 from .canary import Canary
 from .facts import facts_of, settings_of
-from .weights import checksums
+from .weights import Checksum, checksums
 
 MOST_NAMED = 3
 ORIGIN = "the pre-trained network: "
@@ -74,16 +74,27 @@ class Made:
     def moved(self, weights: bool = True) -> tuple[str, ...]:
         """What is no longer as it was, in words."""
         found = _differing(self.facts, self._facts())
-        return (*found, *(_differing(self.weights, self._weights()) if weights else ()))
+        if weights:
+            after = self._weights()
+            found += [
+                name for name in _differing(self.weights, after) if not _grew(self.weights.get(name), after.get(name))
+            ]
+        return tuple(found)
 
     def _facts(self) -> Mapping[str, Any]:
         origin = self.model.pretrained
         return {**facts_of(self.model), **(_named(ORIGIN, facts_of(origin)) if origin else {})}
 
-    def _weights(self) -> Mapping[str, Any]:
+    def _weights(self) -> Mapping[str, Checksum]:
         origin, network = self.model.pretrained, self.model.network
-        mine = _named("the weights ", checksums(network))
+        with self.model.each_call_the_first():  # what the longest call made of it is no change
+            mine = _named("the weights ", checksums(network))
         return {**mine, **(_named(f"{ORIGIN}the weights ", checksums(origin.network, network)) if origin else {})}
+
+
+def _grew(before: Checksum | None, after: Checksum | None) -> bool:
+    """Whether a tensor is a cache that came, or grew, with a call."""
+    return after is not None and (not after.kept if before is None else before.may_become(after))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,18 +12,40 @@ CHUNK = 1 << 24  # bytes at a time
 MODULUS = 2**61 - 1
 
 
-def checksums(network: nn.Module, other: nn.Module | None = None) -> Mapping[str, tuple[Any, ...]]:
-    """By the tensor's name: its shape, its numbers' type, and a sum of its words, each times an odd number of its own.
+class Checksum(NamedTuple):
+    """What is known of a tensor.
+
+    Attributes:
+        kept: whether it is saved with the network; other buffers may be caches.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    sum: int
+    kept: bool
+
+    def may_become(self, later: Checksum) -> bool:
+        """Whether it is the same, or a cache that grew with a longer text."""
+        return self == later or (not later.kept and self.shape != later.shape)
+
+
+def checksums(network: nn.Module, other: nn.Module | None = None) -> Mapping[str, Checksum]:
+    """By the tensor's name: a sum of its words, each times an odd number of its own.
 
     Modulo 2^64 an odd factor loses nothing, so a change of one word always shows, and one of several all but always.
 
     Args:
         other: a network whose tensors are left out where this one shares them.
     """
+    caches = {
+        f"{name}.{buffer}" if name else buffer
+        for name, module in network.named_modules()
+        for buffer in module._non_persistent_buffers_set
+    }
     known = {id(tensor) for _, tensor in _tensors(other)} if other else frozenset[int]()
     factors: dict[torch.device, Tensor] = {}
     return {
-        name: (tuple(tensor.shape), str(tensor.dtype), _sum(tensor, factors))
+        name: Checksum(tuple(tensor.shape), str(tensor.dtype), _sum(tensor, factors), name not in caches)
         for name, tensor in _tensors(network)
         if tensor.layout is torch.strided and not tensor.is_meta and id(tensor) not in known
     }
