@@ -1,4 +1,4 @@
-"""What a plugin leaves behind changes nobody's number."""
+"""What a plugin leaves behind changes no other number."""
 
 import json
 import os

@@ -594,7 +594,7 @@ def test_xml_holds_no_control_characters():
     assert ElementTree.fromstring(as_junit(hostile)).find("testcase/failure") is not None
 
 
-# Models that nobody trains here, and accuracy
+# Models that are not trained here, and accuracy
 
 ALONE = f"films × hub-classifier × none × {MODEL_ALONE}"
 

@@ -222,7 +222,7 @@ def _hold(slot: Path, make: Callable[[Path], None] | None) -> Path:
         _discard(slot)
     if make and not (slot / _MANIFEST).exists():
         if slot.exists():
-            _discard(slot)  # without its manifest nobody knows what it holds
+            _discard(slot)  # what it holds is not known without its manifest
         _fill(slot, make)
     if wrong := _altered(slot):
         raise AttrimarkError(f"the cached copy was altered ({wrong}): delete {slot} and it will be fetched again")
@@ -230,7 +230,7 @@ def _hold(slot: Path, make: Callable[[Path], None] | None) -> Path:
 
 
 def _discard(slot: Path) -> None:
-    """Out of the way in one step, so that nobody finds half of it."""
+    """Out of the way in one step, so that no reader finds half of it."""
     with tempfile.TemporaryDirectory(dir=slot.parent, prefix=".gone-") as away:
         os.replace(slot, Path(away) / "content")
 

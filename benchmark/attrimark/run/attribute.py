@@ -128,10 +128,10 @@ def _by_subsets(
         if answer.scores is None:
             made.append(answer.reason or "refused")
             continue
-        row, told = question.row, f"{method}, text {question.row.example.id}"
-        attribution = _attribution(prepared.model, row, answer.scores.values, answer.scores.diagnostics, told)
+        row, where = question.row, f"{method}, text {question.row.example.id}"
+        attribution = _attribution(prepared.model, row, answer.scores.values, answer.scores.diagnostics, where)
         if answer.by_token:
-            by_token = [numbers(each.values, told, (len(row.features),)) for each in answer.by_token]
+            by_token = [numbers(each.values, where, (len(row.features),)) for each in answer.by_token]
             attribution = with_tokens(attribution, by_token, prepared.model)
         made.append(
             replace(
@@ -176,10 +176,10 @@ def _by_network(prepared: Prepared, method: ModelMethod, pooling: Pooling, draw:
         values = maybe_missing(scores.values, f"{method}, scores of {what}")
         if values.shape != wanted:
             raise InvalidNumbers(f"{method}: scores of shape {values.shape} for {what} {wanted}")
-        told = {name: maybe_missing(each, f"{method}, {name}") for name, each in scores.diagnostics.items()}
+        notes = {name: maybe_missing(each, f"{method}, {name}") for name, each in scores.diagnostics.items()}
         for line, place in enumerate(places):
             row = prepared.rows[place]
-            diagnostics = {name: each[line] for name, each in told.items()}
+            diagnostics = {name: each[line] for name, each in notes.items()}
             if components is None:
                 real = values[line][batch.real[line].cpu().numpy()]
                 scored = pooled(real, row.feature_of, len(row.features), pooling)
@@ -266,18 +266,18 @@ def _batches(prepared: Prepared, budget: _Budget) -> Iterator[list[int]]:
             order = order[count:]
 
 
-def _attribution(model: Model, row: Encoded, scores: Any, diagnostics: Mapping[str, Any], told: str) -> Attribution:
+def _attribution(model: Model, row: Encoded, scores: Any, diagnostics: Mapping[str, Any], where: str) -> Attribution:
     if row.target is None:
         raise ValueError(f"text {row.example.id} has no target")
     return Attribution(
         example=row.example,
         features=row.features,
-        scores=numbers(scores, told, (len(row.features),)).astype(np.float32),
+        scores=numbers(scores, where, (len(row.features),)).astype(np.float32),
         target=row.target,
         explained=explained(model, row),
         # arrays (a standard error for each feature) are kept as their mean: one number says how noisy scores are
         diagnostics={
-            name: float(np.mean(maybe_missing(value, f"{told}, {name}"))) for name, value in diagnostics.items()
+            name: float(np.mean(maybe_missing(value, f"{where}, {name}"))) for name, value in diagnostics.items()
         },
         flags=row.flags,
     )

@@ -58,10 +58,10 @@ def measure_model(prepared: Prepared, metric: ModelMetric, splits: Splits) -> li
     require_within(values, str(metric), metric.bounds)
     if np.isinf(values).any():
         raise InvalidNumbers(f"{metric}: infinite")
-    told = {name: maybe_missing(each, f"{metric}, {name}") for name, each in returned.diagnostics.items()}
+    notes = {name: maybe_missing(each, f"{metric}, {name}") for name, each in returned.diagnostics.items()}
     measures = []
     for place, (example, value) in enumerate(zip(examples, values, strict=True)):
-        mine = {name: float(each[place]) for name, each in told.items()}
+        mine = {name: float(each[place]) for name, each in notes.items()}
         known = not np.isnan(value)
         measures.append(Measure(metric.digest, example.id, "", float(value) if known else None, mine if known else {}))
     return measures

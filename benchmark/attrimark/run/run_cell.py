@@ -103,9 +103,9 @@ def run_cell(
 
 def changed(plugin: object, moved: Sequence[str], reason: str | None = None) -> Attempt[Any]:
     """What a plugin left otherwise than it was, and why it failed, if it did."""
-    told = complaint(str(plugin), moved) + (f"; it failed, too: {reason}" if reason else "")
-    log.warning("%s", told)
-    return Attempt("failed", told, "changed-network")
+    message = complaint(str(plugin), moved) + (f"; it failed, too: {reason}" if reason else "")
+    log.warning("%s", message)
+    return Attempt("failed", message, "changed-network")
 
 
 def unfinished(

@@ -102,11 +102,11 @@ def _named(cell: str) -> str:
 
 def _other_weights(before: Recorded, after: Recorded) -> Iterator[Finding]:
     """Models that are not trained here, and are no longer the same: their first cell says so."""
-    told: set[str] = set()
+    seen: set[str] = set()
     for name in sorted(before.cells.keys() & after.cells.keys()):
         old, new = before.cells[name].facts, after.cells[name].facts
-        if not new.seeded and old.weights != new.weights and new.weights not in told:
-            told.add(new.weights)
+        if not new.seeded and old.weights != new.weights and new.weights not in seen:
+            seen.add(new.weights)
             reason = "the weights changed: compared text by text, for nothing was trained here"
             yield Finding(name, WEIGHTS, "state", "new", gates=False, reason=reason)
 
@@ -357,8 +357,8 @@ def _fallen(
     drop, p = _mean(drops), fall_p_value(drops)
     if drop < threshold or p > ALPHA:
         return None
-    told = f"the accuracy fell by {drop:.3f} (p = {p:.2g}, exact sign test over texts)"
-    return replace(finding, verdict="regressed", gates=True, reason=told, worst=worst)
+    reason = f"the accuracy fell by {drop:.3f} (p = {p:.2g}, exact sign test over texts)"
+    return replace(finding, verdict="regressed", gates=True, reason=reason, worst=worst)
 
 
 def _paired(

@@ -14,7 +14,7 @@ def by_role(before: Recorded, after: Recorded) -> tuple[Recorded, Changes]:
     """What was recorded, under the names that the cells of the same role have now.
 
     A role is what a suite calls a cell's parts (`as`), or their names without options; the place among those of one
-    role decides which stands for which. Cells that are in both by name are left as they are.
+    role decides which is compared with which. Cells that are in both by name are left as they are.
     """
     lost, found = _unmatched(before, after), _unmatched(after, before)
     names, changes = {}, {}
