@@ -93,6 +93,7 @@ def test_no_flipped_bit_changes_what_is_read(made, flips):
     assert noticed > flips / 2
 
 
+@pytest.mark.long
 def test_what_was_altered_is_computed_again_by_the_next_run(made, caplog):
     """As every message says that it is: a bundle, raw outputs, and weights."""
     cells, store = made

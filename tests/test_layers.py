@@ -17,13 +17,14 @@ FORBIDDEN = {
 # what each folder of the harness may import of the others
 LAYERS = {
     "statistics": set(),
-    "document": {"statistics"},
+    "screen": set(),
+    "document": {"screen", "statistics"},
     "suite": set(),
     "results": {"statistics", "suite"},
-    "run": {"results", "suite"},
+    "run": {"results", "screen", "suite"},
     "studies": {"document", "results", "statistics", "suite"},
     "api": {"document", "results", "run", "studies", "suite"},
-    "commands": {"api", "document", "results", "run", "statistics", "studies", "suite"},
+    "commands": {"api", "document", "results", "run", "screen", "statistics", "studies", "suite"},
 }
 KIND_OF = {
     "datasets": "dataset",

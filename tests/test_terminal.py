@@ -6,8 +6,9 @@ import tomllib
 
 import pytest
 from attrimark.cli import main
-from attrimark.document.characters import json_text, printable, screen
-from attrimark.log import to_standard_error
+from attrimark.document.characters import json_text
+from attrimark.screen.text import printable, screen
+from attrimark.screen.warnings import to_standard_error
 from attrimark.suite.reading.document import ConfigError
 from attrimark.suite.reading.suites import read_suite
 from attrimark_registry.catalog import load_catalog
@@ -30,7 +31,7 @@ def test_what_languages_need_is_left_as_it_is(text):
     assert printable(text) == screen(text) == text
 
 
-@pytest.mark.parametrize("form", [[], ["--json"]])
+@pytest.mark.parametrize("form", [[], pytest.param(["--json"], marks=pytest.mark.long)])
 def test_an_explained_text_does_not_command_the_terminal(form, monkeypatch):
     monkeypatch.setattr("attrimark.commands.explain.TRAINED_ON", 8)
     model = '{ name = "tiny-encoder", layers = 1 }'

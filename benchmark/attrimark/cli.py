@@ -17,7 +17,7 @@ import click
 
 from . import __version__
 from .commands.saying import say
-from .log import to_standard_error
+from .screen.warnings import to_standard_error
 from .studies import built_in
 
 STUDIES = {study.name: study for study in built_in() if study.is_command}

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from attrimark.document.characters import json_text, screen
+from attrimark.document.characters import json_text
+from attrimark.screen.text import screen
 
 
 def say(text: str = "", err: bool = False) -> None:

@@ -7,9 +7,9 @@ import math
 import re
 from typing import Any, Literal
 
-# control characters (an escape begins a command to a terminal), other line breaks, halves of characters, and what turns
-# the direction of all that follows; joiners are none of them, which Persian and many emoji are written with
-_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+from attrimark.screen.text import HIDDEN
+from attrimark.screen.text import printable as printable
+
 NO_NUMBER = "–"
 Better = Literal["higher", "lower", "neither"]
 
@@ -57,20 +57,10 @@ def count(many: int, noun: str) -> str:
     return f"{many} {noun}" if many == 1 else f"{many} {noun}s"
 
 
-def printable(text: object) -> str:
-    """Without characters that could rewrite a terminal's screen, and on one line."""
-    return _HIDDEN.sub("�", str(text))
-
-
-def screen(text: str) -> str:
-    """The same of several lines."""
-    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
-
-
 def json_text(value: Any) -> str:
     """JSON that a terminal can show: what it would obey is escaped, and read as it was."""
     written = json.dumps(value, indent=2, ensure_ascii=False)  # which escapes what comes before a space
-    return "\n".join(_HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], line) for line in written.split("\n"))
+    return "\n".join(HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], line) for line in written.split("\n"))
 
 
 def markdown(text: str) -> str:

@@ -192,10 +192,15 @@ def _by_network(prepared: Prepared, method: ModelMethod, pooling: Pooling, draw:
             made[place] = replace(attribution, own=costs[line], actual=costs[line])
         prepared.advance(str(method), len(made), len(prepared.rows))
 
-    budget = _Budget(prepared.evaluator.tokens)
-    for places in _batches(prepared, budget):
+    def limit(tokens: int) -> None:
+        prepared.limits[method.digest] = max(1, min(most(), tokens))
+
+    def most() -> int:
+        return min(prepared.evaluator.tokens, prepared.limits.get(method.digest, prepared.evaluator.tokens))
+
+    for places in _batches(prepared, most):
         longest = len(prepared.rows[places[0]])
-        smaller_on_exhaustion(explain, places, lambda rows, longest=longest: budget.limit(rows * longest))
+        smaller_on_exhaustion(explain, places, lambda rows, longest=longest: limit(rows * longest))
     return [made[place] for place in range(len(prepared.rows))]
 
 
@@ -247,21 +252,11 @@ def pooled(
     return scores
 
 
-@dataclass(eq=False)
-class _Budget:
-    """How many tokens one method takes at once: what it has no memory for is no limit for others."""
-
-    tokens: int
-
-    def limit(self, tokens: int) -> None:
-        self.tokens = max(1, min(self.tokens, tokens))
-
-
-def _batches(prepared: Prepared, budget: _Budget) -> Iterator[list[int]]:
-    """Places of rows of similar length, as many as the budget allows."""
+def _batches(prepared: Prepared, most: Callable[[], int]) -> Iterator[list[int]]:
+    """Places of rows of similar length, of as many tokens together as there is memory for."""
     for order in prepared.model.sharing(prepared.rows):
         while order:
-            count = max(1, budget.tokens // len(prepared.rows[order[0]]))
+            count = max(1, most() // len(prepared.rows[order[0]]))
             yield order[:count]
             order = order[count:]
 

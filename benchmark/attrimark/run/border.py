@@ -6,17 +6,16 @@ Nothing is kept of what was returned but a copy, so that a plugin may use its ar
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
-from attrimark_registry.attribution import Scores
+from attrimark_registry.attribution import Attribution, Scores
 from attrimark_registry.errors import InvalidNumbers
 from attrimark_registry.plugin import Exploration, Keep
 from numpy.typing import NDArray
 from torch import Tensor
-
-Given = TypeVar("Given")
 
 SLACK = 1e-6  # relative: bounds hold but for rounding
 
@@ -81,12 +80,10 @@ def kept(scores: Scores) -> Scores:
     return Scores(_copied(scores.values), {name: _copied(each) for name, each in scores.diagnostics.items()})
 
 
-def read_only(given: Given) -> Given:
-    """A row or an attribution whose arrays plugins see and do not write: what follows is made of them, too."""
-    for value in vars(given).values():
-        if isinstance(value, np.ndarray):
-            value.setflags(write=False)
-    return given
+def lent(attribution: Attribution) -> Attribution:
+    """A copy for a metric, which may sort it: the next one is given another."""
+    arrays = {name: each.copy() for name, each in vars(attribution).items() if isinstance(each, np.ndarray)}
+    return replace(attribution, **arrays)
 
 
 def asked_subsets(returned: Any, features: int) -> Keep:

@@ -14,7 +14,7 @@ from attrimark_registry.plugin import Metric, ModelMetric, SpanMetric, SubsetMet
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Example, Splits
 
-from .border import exploration, maybe_missing, number, require_within
+from .border import exploration, lent, maybe_missing, number, require_within
 from .evaluator import Question
 from .prepare import Prepared
 from .randomness import generator_for
@@ -103,7 +103,7 @@ def _by_subsets(
             rows[each.example.id],
             operator,
             metric.reading,
-            exploration(metric.explore(each, generator_for(suite_seed, metric, each.example.id)), metric),
+            exploration(metric.explore(lent(each), generator_for(suite_seed, metric, each.example.id)), metric),
         )
         for each in attributions
     ]

@@ -14,7 +14,6 @@ from attrimark_registry.model import How, Model
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Example, Granularity
 
-from .border import read_only
 from .evaluator import SubsetEvaluator
 from .guard.guard import Guard
 
@@ -36,6 +35,7 @@ class Prepared:
     Attributes:
         left_out: texts that cannot be explained, with the reason.
         network: what was found of the network; kept with the cells.
+        limits: by a method's digest, how many tokens it has memory for at once: others may have it for more.
         invalid: that the network gave no finite numbers for some text, where it did.
     """
 
@@ -48,6 +48,7 @@ class Prepared:
     advance: Advance
     network: Mapping[str, Any] = field(default_factory=dict)
     invalid: str | None = None
+    limits: dict[str, int] = field(default_factory=dict)
     _aimed: dict[How, tuple[Encoded, ...]] = field(default_factory=dict)
 
     @cached_property
@@ -110,7 +111,7 @@ def prepare(
     for example in examples:
         try:
             # a head that decides each label for itself may give one text several rows, or none
-            rows += map(read_only, model.decide([model.encode(example, granularity)], how))
+            rows += model.decide([model.encode(example, granularity)], how)
         except InvalidNumbers as error:
             left_out[example.id] = invalid = str(error)
         except Unsupported as refusal:

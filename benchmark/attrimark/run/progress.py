@@ -13,7 +13,7 @@ from rich import progress as rich_progress
 from rich.console import Console
 from rich.table import Column
 
-from attrimark.document.characters import printable
+from attrimark.screen.text import printable
 from attrimark.suite.names import MODEL_ALONE, cell_name
 
 SECONDS_BETWEEN_LINES = 0.3

@@ -18,7 +18,6 @@ from attrimark.run.raw_outputs import raw_outputs
 from attrimark.suite.matrix import Cell, splits_of
 
 from .attribute import Attributions, attribute
-from .border import read_only
 from .guard.guard import ChangedNetwork, complaint
 from .machine import machine
 from .measure import measure, measure_model
@@ -88,7 +87,7 @@ def run_cell(
         if cell.method:
             explained = {each.example.id for each in attributions}
             left_out = {row.example.id: "refused" for row in prepared.rows if row.example.id not in explained}
-    judged = _judged(cell, prepared, tuple(map(read_only, attributions)), left_out, wanted)
+    judged = _judged(cell, prepared, attributions, left_out, wanted)
     if judged.spoiled:
         return judged
     kept = {

@@ -25,11 +25,11 @@ from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.model import Model
 from attrimark_registry.process_state import ProcessState, foreign_code
 
-from attrimark.log import to_standard_error
 from attrimark.results.bundle import read_bundle, write_bundle
 from attrimark.results.outputs_file import outputs_path, write_outputs
 from attrimark.results.redaction import Telling, as_told, everything, only_known
 from attrimark.run.raw_outputs import poolable
+from attrimark.screen.warnings import to_standard_error
 
 from .death import die_with_parent
 from .guard.guard import ChangedNetwork, complaint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from attrimark.document.characters import screen
+from attrimark.screen.text import screen
 
 
 def to_standard_error() -> None:
