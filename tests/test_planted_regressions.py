@@ -149,7 +149,7 @@ def test_what_is_found_says_how_much_and_why(build):
     assert 1.02 < flops["after"] / flops["before"] < 1.2
     assert ("my-opening", "forwards") not in bad
     assert len(bad["my-noisy", "my-order"]["worst"]) == 5
-    assert "not finite" in bad["my-judged", "my-share"]["reason"]
+    assert bad["my-judged", "my-share"]["reason"] == "was ok, now is failed"
     assert bad["my-fragile", "status"]["reason"] == f"was ok, is failed: {WITHHELD}"
 
 
