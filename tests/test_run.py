@@ -14,7 +14,8 @@ import pytest
 from attrimark.results.bundle import read_bundle
 from attrimark.results.redaction import only_known
 from attrimark.results.store import Store
-from attrimark.run.job import from_json
+from attrimark.run.coordinator import Assignment, Coordinator
+from attrimark.run.job import Job, Task, from_json
 from attrimark.run.local import Slot, Worker
 from attrimark.run.run_cell import Attempt, unfinished
 from attrimark.run.scheduler import pending, run
@@ -222,6 +223,21 @@ os.kill(os.getpid(), 9)
     parent = subprocess.run([sys.executable, "-c", started], capture_output=True, text=True, check=False)
     child = int(parent.stdout)
     wait_until(lambda: not Path(f"/proc/{child}").exists(), "it outlived the process that started it")
+
+
+def test_a_metric_that_takes_its_worker_down_costs_no_finished_cell(suite_file, tmp_path):
+    suite = read_suite(suite_file, "small", CATALOG)
+    cell = next(each for each in cells_of(suite) if each.method)
+    old, *_, new = cell.wanted
+    with Store(tmp_path / "store") as store:
+        store.save(replace(unfinished(cell, Attempt("ok")), metric_status={old: ("ok", None)}))
+        task = Task(cell, (new,), stored=True)
+        assignment = Assignment(Job(cell.variant, (0,), (task,)), {cell.id: task})
+        Coordinator(store, CATALOG.manager)._fail(assignment, [cell.id], "its worker died", "crashed")
+        (record,) = all_records(store)
+    assert record.status == "ok"
+    assert record.metric_status == {old: ("ok", None), new: ("failed", "its worker died")}
+    assert not assignment.left
 
 
 class Confused(Worker):

@@ -161,22 +161,24 @@ class Coordinator:
             facts = {name: message[name] for name in ("variant", "stage", "done", "total")}
             notify(self.observers.hook.work_advanced, **facts)
         elif event == "finished":
-            record = record_of(message["record"])
-            spooled = message["spooled"] and Path(message["spooled"])
-            bundle = self._adopted(spooled) if spooled else None
-            if spooled and bundle is None:
-                log.warning("the attributions of cell %s were removed before they could be stored", record.cell)
-                worker.kill()  # while that cell is the one that is running
-                return
-            assignment.running = None
-            task = assignment.left.pop(record.cell)
-            stored = self._save(replace(record, bundle=bundle), task)
-            # a metric spoiled the worker: those after it are made in another
-            unmade = tuple(digest for digest in task.wanted if digest not in record.metric_status)
-            if stored.status == "ok" and unmade:
-                assignment.left[record.cell] = Task(task.cell, unmade, stored.bundle, stored=True)
-            else:
-                self._announce(stored, task.cell)
+            self._finish(record_of(message["record"]), message["spooled"], assignment, worker)
+
+    def _finish(self, record: Record, spooled: str | None, assignment: Assignment, worker: Worker) -> None:
+        """Keep what a cell left behind; what is still wanted of it is left to the job."""
+        bundle = self._adopted(Path(spooled)) if spooled else None
+        if spooled and bundle is None:
+            log.warning("the attributions of cell %s were removed before they could be stored", record.cell)
+            worker.kill()  # while that cell is the one that is running
+            return
+        assignment.running = None
+        task = assignment.left.pop(record.cell)
+        stored = self._save(replace(record, bundle=bundle), task)
+        # a metric spoiled the worker: those after it are made in another
+        unmade = tuple(digest for digest in task.wanted if digest not in record.metric_status)
+        if stored.status == "ok" and unmade:
+            assignment.left[record.cell] = Task(task.cell, unmade, stored.bundle, stored=True)
+        else:
+            self._announce(stored, task.cell)
 
     def _adopted(self, spooled: Path) -> str | None:
         """The hash of a bundle that is the store's now; None where it is gone: plugins delete what is not theirs.
@@ -234,10 +236,11 @@ class Coordinator:
 
     def _fail(self, assignment: Assignment, cells: Collection[str], reason: str, cause: Cause) -> None:
         for each in cells:
-            cell = assignment.left.pop(each).cell
-            record = unfinished(cell, Attempt("failed", reason, cause))
-            self.store.save(record)
-            self._announce(record, cell)
+            task = assignment.left.pop(each)
+            record = unfinished(task.cell, Attempt("failed", reason, cause))
+            if task.stored:  # what was finished of it stays
+                record = replace(record, metric_status=dict.fromkeys(task.wanted, ("failed", reason)))
+            self._announce(self._save(record, task), task.cell)
 
 
 def notify(hook: Callable[..., Any], **facts: Any) -> None:
