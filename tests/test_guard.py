@@ -13,6 +13,7 @@ import torch
 from attrimark import evaluate
 from attrimark.results.bundle import read_bundle
 from attrimark.results.store import Store
+from attrimark.run.guard.guard import ChangedNetwork, left_as_found
 from attrimark.run.guard.weights import checksums
 from attrimark.run.prepare import prepare
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
@@ -132,6 +133,24 @@ def test_what_a_metric_does_to_scores_is_its_own():
     assert values[0] == pytest.approx(values[1], abs=1e-5)
 
 
+def makes(model, *, damages, fails):
+    """Another model of it, or an error."""
+    with left_as_found(model, "mine"):
+        if damages:
+            next(model.network.parameters()).data.mul_(2)
+        if fails:
+            raise ValueError("on purpose")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_made_of_a_model_leaves_it_as_found_also_where_it_fails(fails):
+    model = TinyEncoder(layers=1).load(LABELS, "cpu")
+    with pytest.raises(ChangedNetwork, match="mine changed the weights"):
+        makes(model, damages=True, fails=fails)
+    with pytest.raises(ValueError, match="on purpose"):
+        makes(model, damages=False, fails=True)
+
+
 @pytest.mark.parametrize("bit", [0, 7, 31])
 def test_a_checksum_sees_each_bit_of_each_word(bit):
     network = torch.nn.Linear(5, 3)
@@ -227,17 +246,12 @@ def ran(folder: Path, suite: str) -> list:
     )
     (site / "misbehaving-1.0.dist-info" / "entry_points.txt").write_text("[attrimark]\nmethods = misbehaving\n")
     shutil.copy(misbehaving.__file__, site)
-    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+    installed = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, "-m", "attrimark.cli", "run", "many", "--json", "--threads", "1", "--store", "store"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=900, cwd=folder, env={**os.environ, "PYTHONPATH": path}
-    )
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=folder, env=installed)
     assert json.loads(done.stdout), done.stderr
-    os.environ["PYTHONPATH"] = path
-    try:
-        cells = subprocess.run([sys.executable, "-c", LISTING], capture_output=True, text=True, cwd=folder, check=True)
-    finally:
-        os.environ["PYTHONPATH"] = path.partition(os.pathsep)[2]
+    listing = [sys.executable, "-c", LISTING]
+    cells = subprocess.run(listing, capture_output=True, text=True, cwd=folder, env=installed, check=True)
     with Store(folder / "store") as store:
         return list(store.records(json.loads(cells.stdout)).values())
 

@@ -99,15 +99,17 @@ def _grew(before: Checksum | None, after: Checksum | None) -> bool:
 
 @contextmanager
 def left_as_found(model: Model, plugin: str) -> Iterator[None]:
-    """While a plugin makes another model of this one.
+    """While a plugin makes another model of this one, or fails to.
 
     Raises:
         ChangedNetwork: this one is another than before.
     """
     before = Made(model)
-    yield
-    if moved := before.moved():
-        raise ChangedNetwork(complaint(plugin, moved))
+    try:
+        yield
+    finally:
+        if moved := before.moved():
+            raise ChangedNetwork(complaint(plugin, moved))
 
 
 def _named(prefix: str, facts: Mapping[str, Any]) -> Mapping[str, Any]:
