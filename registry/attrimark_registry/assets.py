@@ -209,13 +209,13 @@ def _fill(slot: Path, make: Callable[[Path], None]) -> None:
 
 
 def _hold(slot: Path, make: Callable[[Path], None] | None) -> Path:
-    """The slot with the content that its manifest lists, made anew where it was altered.
+    """The slot with the content that its manifest lists, made again where it was altered.
 
     Args:
         make: fills an empty directory; None where that cannot be done now.
 
     Raises:
-        AttrimarkError: it was altered, and cannot be made anew.
+        AttrimarkError: it was altered, and cannot be made again.
     """
     if make and (slot / _MANIFEST).exists() and (wrong := _altered(slot)):
         log.warning("%s was altered (%s): it is made again", slot, wrong)

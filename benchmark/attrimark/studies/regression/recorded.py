@@ -34,7 +34,7 @@ from attrimark.suite.suite import MOST_PRIMARY
 SCHEMA = 2
 
 _AGAIN = "record all of it again: attrimark record SUITE --anew --reason TEXT"
-SEED = " × seed "
+_SEED = " × seed "
 _TEXT_BYTES = 8  # of the hash by which a text is known
 
 
@@ -186,21 +186,21 @@ class Recorded:
 
 def name_of(group: str, seed: int, replicate: int = 0) -> str:
     """A cell's name: what it shares with its other seeds, then the seed."""
-    return f"{group}{SEED}{seed}" + (f" × replicate {replicate}" if replicate else "")
+    return f"{group}{_SEED}{seed}" + (f" × replicate {replicate}" if replicate else "")
 
 
 def group_of(name: str) -> str:
     """What a cell's name shares with its other seeds and replicates."""
-    return name.rpartition(SEED)[0]
+    return name.rpartition(_SEED)[0]
 
 
 def method_of(name: str) -> str:
-    """The display name of a cell's method."""
-    return group_of(name).rpartition(" × ")[2]
+    """The display name of the method of a cell, or of a group."""
+    return (group_of(name) or name).rpartition(" × ")[2]
 
 
 def seed_of(name: str) -> int:
-    return int(name.rpartition(SEED)[2].split(" ")[0])
+    return int(name.rpartition(_SEED)[2].split(" ")[0])
 
 
 def hashed(text_id: str) -> str:

@@ -21,7 +21,7 @@ from attrimark.statistics.intervals import FEWEST_SEEDS
 
 from .accuracy_change import COLLAPSE, fall_p_value, is_accuracy
 from .quality_change import ALPHA, FEWEST_TEXTS, detectable, new_seed_detectable, new_seed_p_value, p_value
-from .recorded import SEED, Recorded, RecordedCell, Values, group_of, method_of, name_of
+from .recorded import Recorded, RecordedCell, Values, group_of, method_of
 from .recording import means_by_group
 from .roles import by_role
 from .score_array import score_array
@@ -92,12 +92,7 @@ def compare(
 
 def _of_control(finding: Finding) -> bool:
     """What a random ranking scores or costs says nothing of a build; that it broke does."""
-    return finding.kind != "state" and is_control(method_of(_named(finding.cell)))
-
-
-def _named(cell: str) -> str:
-    """A cell's name, also of a group."""
-    return cell if SEED in cell else name_of(cell, 0)
+    return finding.kind != "state" and is_control(method_of(finding.cell))
 
 
 def _other_weights(before: Recorded, after: Recorded) -> Iterator[Finding]:

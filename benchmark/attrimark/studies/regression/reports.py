@@ -25,7 +25,7 @@ from attrimark.results.bundle import write_whole
 from attrimark.statistics.intervals import FEWEST_SEEDS
 from attrimark.suite.names import MODEL_ALONE
 
-from .recorded import SEED, Recorded, group_of, method_of, name_of, seed_of
+from .recorded import Recorded, group_of, method_of, seed_of
 from .regression import VERDICTS, Finding, Improvements, Verdict
 from .worst_texts import WorstText
 
@@ -188,8 +188,8 @@ def _sorted(report: Report) -> list[Finding]:
     """What others follow from, then worst first: what gates before what informs, the model before its explanations."""
 
     def rank(each: Finding) -> tuple[Any, ...]:
-        of_model = method_of(each.cell if SEED in each.cell else name_of(each.cell, 0)) == MODEL_ALONE
-        return not each.explains, VERDICTS.index(each.verdict), not each.gates, not of_model
+        of_explanations = method_of(each.cell) != MODEL_ALONE
+        return not each.explains, VERDICTS.index(each.verdict), not each.gates, of_explanations
 
     return sorted(report.findings, key=rank)
 
