@@ -50,31 +50,31 @@ def boards(scores, metric=KEPT, dataset="films"):
 
 
 def test_a_mean_rank_is_the_mean_of_the_ranks_whatever_the_scores():
-    (found,) = standings(boards({"lrp": [0.9, 0.2, 0.9], "dig": [0.5, 0.3, 0.5], "random": [0.1, 0.1, 0.1]}))
+    (found,) = standings(boards({"lrp": [0.9, 0.2, 0.9], "dig": [0.5, 0.3, 0.5], "chance": [0.1, 0.1, 0.1]}))
     ranks = found.ranks["kept"]
     assert {method: rank.mean for method, rank in ranks.items()} == {
         "lrp": pytest.approx(4 / 3),
         "dig": pytest.approx(5 / 3),
-        "random": 3.0,
+        "chance": 3.0,
     }
-    assert list(ranks) == ["lrp", "dig", "random"]
-    assert {method: rank.better for method, rank in ranks.items()} == {"lrp": 3, "dig": 3, "random": 0}
+    assert list(ranks) == ["lrp", "dig", "chance"]
+    assert {method: rank.better for method, rank in ranks.items()} == {"lrp": 3, "dig": 3, "chance": 0}
     assert found.boards == ("tiny × full", "tiny × frozen", "tiny × lora")
 
 
 def test_where_lower_is_better_the_least_is_first():
-    (found,) = standings(boards({"lrp": [0.2, 0.2], "random": [0.5, 0.5]}, metric=LOST))
+    (found,) = standings(boards({"lrp": [0.2, 0.2], "chance": [0.5, 0.5]}, metric=LOST))
     assert found.ranks["lost"]["lrp"].mean == 1.0
 
 
 def test_methods_that_score_the_same_share_their_rank():
     # but for the rounding of float32
-    (found,) = standings(boards({"lrp": [0.5, 0.5], "dig": [0.500001, 0.5], "random": [0.1, 0.1]}))
+    (found,) = standings(boards({"lrp": [0.5, 0.5], "dig": [0.500001, 0.5], "chance": [0.1, 0.1]}))
     assert found.ranks["kept"]["lrp"].mean == found.ranks["kept"]["dig"].mean == 1.5
 
 
 def test_an_interval_needs_five_variants_and_holds_the_mean():
-    scores = {"lrp": [0.9, 0.2, 0.9, 0.9, 0.2, 0.9], "dig": [0.5] * 6, "random": [0.1] * 6}
+    scores = {"lrp": [0.9, 0.2, 0.9, 0.9, 0.2, 0.9], "dig": [0.5] * 6, "chance": [0.1] * 6}
     (few,) = standings(boards({method: means[:4] for method, means in scores.items()}))
     assert math.isnan(few.ranks["kept"]["lrp"].low)
     assert "No intervals: fewer than 5 variants" in as_text(few)
@@ -85,7 +85,7 @@ def test_an_interval_needs_five_variants_and_holds_the_mean():
 
 
 def test_a_method_that_failed_on_one_variant_has_no_rank_and_moves_no_other():
-    whole = boards({"lrp": [0.9, 0.9], "random": [0.1, 0.1]})
+    whole = boards({"lrp": [0.9, 0.9], "chance": [0.1, 0.1]})
     records = [
         record
         for chain, mean in zip(CHAINS[:2], (0.95, None), strict=True)
@@ -95,19 +95,19 @@ def test_a_method_that_failed_on_one_variant_has_no_rank_and_moves_no_other():
             else [replace(each, specs={**each.specs, "chain": chain}) for each in ended("dig", "failed", "killed")]
         )
     ]
-    records += [record for chain in CHAINS[:2] for name, mean in (("lrp", 0.9), ("random", 0.1))
+    records += [record for chain in CHAINS[:2] for name, mean in (("lrp", 0.9), ("chance", 0.1))
                 for record in cells(name, flat(mean), chain=chain)]  # fmt: skip
     (found,) = standings(leaderboards(records, METRICS))
     (expected,) = standings(whole)
     ranks = [{method: rank.mean for method, rank in each.ranks["kept"].items()} for each in (found, expected)]
-    assert ranks[0] == ranks[1] == {"lrp": 1.0, "random": 2.0}
+    assert ranks[0] == ranks[1] == {"lrp": 1.0, "chance": 2.0}
     assert "kept: dig has no score on every variant, and no rank." in as_text(found)
 
 
 def test_a_dataset_counts_once_however_many_variants_it_has():
     both = [
-        *boards({"lrp": [0.9] * 6, "dig": [0.5] * 6, "random": [0.1] * 6}),
-        *boards({"lrp": [0.2], "dig": [0.5], "random": [0.1]}, dataset="tweets"),
+        *boards({"lrp": [0.9] * 6, "dig": [0.5] * 6, "chance": [0.1] * 6}),
+        *boards({"lrp": [0.2], "dig": [0.5], "chance": [0.1]}, dataset="tweets"),
     ]
     films, tweets, together = standings(both)
     assert (films.title, tweets.title, together.over) == ("films", "tweets", "datasets")
@@ -120,7 +120,7 @@ def test_what_describes_ranks_no_method_and_says_so():
     records = [
         joined(one, other)
         for chain in CHAINS[:2]
-        for name, mean in (("lrp", 0.9), ("random", 0.1))
+        for name, mean in (("lrp", 0.9), ("chance", 0.1))
         for one, other in zip(
             cells(name, flat(mean), chain=chain), cells(name, flat(mean), metric=DESCRIBED, chain=chain), strict=True
         )
@@ -132,14 +132,14 @@ def test_what_describes_ranks_no_method_and_says_so():
 
 def test_methods_and_metrics_that_a_dataset_has_not_are_named_where_datasets_are_averaged():
     both = [
-        *boards({"lrp": [0.9], "dig": [0.5], "random": [0.1]}),
-        *boards({"lrp": [0.2], "random": [0.1]}, dataset="tweets"),
-        *boards({"lrp": [0.2], "dig": [0.3], "random": [0.1]}, dataset="news"),
+        *boards({"lrp": [0.9], "dig": [0.5], "chance": [0.1]}),
+        *boards({"lrp": [0.2], "chance": [0.1]}, dataset="tweets"),
+        *boards({"lrp": [0.2], "dig": [0.3], "chance": [0.1]}, dataset="news"),
     ]
     *_, together = standings(both)
-    assert list(together.ranks["kept"]) == ["lrp", "random"]
+    assert list(together.ranks["kept"]) == ["lrp", "chance"]
     assert together.notes == ("kept: dig has no rank on every dataset, and no mean of ranks.",)
-    *_, together = standings([*both, *boards({"lrp": [0.2], "random": [0.1]}, metric=LOST, dataset="mails")])
+    *_, together = standings([*both, *boards({"lrp": [0.2], "chance": [0.1]}, metric=LOST, dataset="mails")])
     assert together.ranks == {}
     assert together.notes == (
         "kept: ranks no method of mails; not averaged over datasets.",
@@ -153,7 +153,7 @@ def test_ranks_are_taken_on_operators_that_no_method_used():
         record
         for chain in CHAINS[:2]
         for record in (
-            *cells("random", lambda *_: 0.1, chain=chain),
+            *cells("chance", lambda *_: 0.1, chain=chain),
             *cells("occlusion", lambda seed, text, operator: home[operator], operator="mask", chain=chain),
             *cells("gradient", lambda *_: 0.3, chain=chain),
         )
@@ -163,7 +163,7 @@ def test_ranks_are_taken_on_operators_that_no_method_used():
 
 
 def test_a_variant_without_any_result_is_left_out_and_named():
-    records = [each for name, mean in (("lrp", 0.9), ("random", 0.1)) for each in cells(name, flat(mean))]
+    records = [each for name, mean in (("lrp", 0.9), ("chance", 0.1)) for each in cells(name, flat(mean))]
     broken = [replace(each, specs={**each.specs, "chain": "full"}) for each in ended("lrp", "failed", "killed")]
     (found,) = standings(leaderboards([*records, *broken], METRICS))
     assert found.boards == ("tiny × frozen",)
@@ -194,7 +194,7 @@ def test_a_normalised_score_is_where_it_stands_between_the_networks_own_bounds()
     records = [
         record
         for chain, best in (("full", 1.0), ("frozen", 0.1))
-        for method, share in (("random", 0.3), ("lrp", 0.8))
+        for method, share in (("chance", 0.3), ("lrp", 0.8))
         for record in bounded(method, share * best, chain=chain, best=best)
     ]
     (found,) = normalised(records, METRICS, lambda record: LABELS)
@@ -241,10 +241,10 @@ def test_one_refused_metric_does_not_hide_another():
         for chain in CHAINS[:2]
         for record in (
             *bounded("lrp", 0.5, chain=chain),
-            *bounded("random", 0.2, chain=chain),
+            *bounded("chance", 0.2, chain=chain),
         )
     ]
-    lost = {each.cell: each for chain in CHAINS[:2] for name in ("lrp", "random")
+    lost = {each.cell: each for chain in CHAINS[:2] for name in ("lrp", "chance")
             for each in cells(name, flat(0.5), metric=LOST, chain=chain)}  # fmt: skip
     both = [replace(each, measures=each.measures + lost[each.cell].measures) for each in records]
     (found,) = normalised(both, METRICS, lambda record: LABELS)
@@ -273,7 +273,7 @@ def test_nothing_that_ran_is_nothing_to_show(records):
 
 def test_names_stay_inert_and_json_has_no_nan():
     records = [
-        record for chain in (EVIL, "full") for name in (EVIL, "random") for record in bounded(name, 0.5, chain=chain)
+        record for chain in (EVIL, "full") for name in (EVIL, "chance") for record in bounded(name, 0.5, chain=chain)
     ]
     found = [*standings(leaderboards(records, METRICS)), *normalised(records, METRICS, lambda record: LABELS)]
     for each in found:

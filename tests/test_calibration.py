@@ -9,9 +9,9 @@ from itertools import product
 import numpy as np
 import pytest
 from attrimark.statistics.against_best import against_best
-from attrimark.statistics.confidence_set import confidence_set
 from attrimark.statistics.intervals import judged, mean_squares, simultaneous_level
 from attrimark.statistics.next_seed import holds_on_next_seed
+from attrimark.statistics.pairs import all_pairs
 from attrimark.statistics.simultaneous import simultaneous
 from scipy import stats
 
@@ -45,8 +45,9 @@ def named(values):
     return {str(place): each for place, each in enumerate(values)}
 
 
-def generator():
-    return np.random.default_rng(0)
+def beside_best(methods, draws=DRAWS):
+    """Of each method by its name: what may be said of it and the best of the others."""
+    return against_best(all_pairs(named(methods), higher_is_better=True), draws=draws)
 
 
 def covered(differences, truth=0.0, level=0.95):
@@ -87,7 +88,7 @@ def test_few_tables_of_equals_call_one_better_than_random(seeds):
     for kind, (texts, (seed, text)) in product(KINDS, SETTINGS[::2]):
         # three seeds are judged as these three checkpoints, which then must not differ
         for methods in scores(rng, kind, 30, 7, seeds, texts, (seed if seeds >= 5 else 0.0, text)):
-            family = simultaneous(named(methods[1:] - methods[0]), generator(), draws=DRAWS)
+            family = simultaneous(named(methods[1:] - methods[0]), draws=DRAWS)
             directions = {each.direction for each in family.values()}
             better.append("above" in directions)
             wrong.append("above" in directions or "below" in directions)
@@ -113,7 +114,7 @@ def test_families_find_more_than_bonferroni(seeds, texts):
     rng, ours, bonferroni = np.random.default_rng(seeds), 0, 0
     for methods in scores(rng, "normal", 80, 7, seeds, texts, (0.1, 0.5)):
         differences = methods[1:] - methods[0] + 0.35
-        family = simultaneous(named(differences), generator(), draws=4 * DRAWS)
+        family = simultaneous(named(differences), draws=4 * DRAWS)
         ours += sum(each.direction == "above" for each in family.values())
         bonferroni += int((~covered(differences, level=simultaneous_level(0.95, 6))).sum())
     assert ours > bonferroni > 0
@@ -121,36 +122,27 @@ def test_families_find_more_than_bonferroni(seeds, texts):
 
 @pytest.mark.parametrize("seeds", tiered([3, 5, 10], (5).__eq__))
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_confidence_set_holds_the_best(kind, seeds):
+def test_the_best_is_seldom_called_worse(kind, seeds):
     rng = np.random.default_rng(seeds)
     held = [
-        confidence_set(named(methods), generator(), draws=DRAWS)["0"] >= 0.05
+        beside_best(methods)["0"].may_be_best
         for texts, (seed, text) in product((20, 50), (EFFECTS[0], EFFECTS[-1]))
+        # the worst case, in which all are the best
         for methods in scores(rng, kind, 25, 6, seeds, texts, (seed if seeds >= 5 else 0.0, text))
     ]
-    assert np.mean(held) >= 0.95
+    assert np.mean(held) >= 0.93  # 95 % are promised; 400 tables have a standard error of 1 %
 
 
 @pytest.mark.parametrize(("seeds", "texts"), [(5, 50), (10, 20)])
-def test_the_confidence_set_leaves_out_what_is_clearly_worse(seeds, texts):
-    means, left = np.array([1.0, 1.0, 0.0, -0.5])[:, None, None], []
-    for methods in scores(np.random.default_rng(2), "normal", 60, 4, seeds, texts, (0.2, 0.5)):
-        p = confidence_set(named(methods + means), generator(), draws=DRAWS)
-        left.append([each >= 0.05 for each in p.values()])
+def test_what_is_clearly_worse_is_called_worse(seeds, texts):
+    means, rng = np.array([1.0, 1.0, 0.0, -0.5])[:, None, None], np.random.default_rng(2)
+    left = [
+        [each.may_be_best for each in beside_best(methods + means).values()]
+        for methods in scores(rng, "normal", 60, 4, seeds, texts, (0.2, 0.5))
+    ]
     best, equal, worse, worst = np.mean(left, axis=0)
-    assert min(best, equal) >= 0.95
+    assert min(best, equal) >= 0.9  # 95 % are promised of each; 60 tables have a standard error of 3 %
     assert max(worse, worst) <= 0.2
-
-
-@pytest.mark.parametrize("seeds", tiered([3, 5, 10], (5).__eq__))
-def test_the_best_is_seldom_told_that_it_is_not(seeds):
-    rng, told = np.random.default_rng(seeds), []
-    for kind, (texts, (seed, text)) in product(KINDS, SETTINGS[::3]):
-        for methods in scores(rng, kind, 25, 6, seeds, texts, (seed if seeds >= 5 else 0.0, text)):
-            found = against_best(named(methods), generator(), draws=DRAWS)
-            told.append(found["0"].direction == "below")
-    # the worst case, in which all are the best: 5 % are promised, and up to 8 % were seen from 5 seeds
-    assert np.mean(told) <= 0.08
 
 
 @pytest.mark.parametrize("seeds", tiered([5, 20], (5).__eq__))
@@ -158,8 +150,8 @@ def test_intervals_to_the_best_hold_together(seeds):
     means, rng, held = np.array([0.6, 0.5, 0.2, 0.0]), np.random.default_rng(seeds), []
     truth = {"0": 0.1, "1": -0.1, "2": -0.4, "3": -0.6}
     for methods in scores(rng, "normal", 200, 4, seeds, 20, (0.2, 0.5)) + means[:, None, None]:
-        found = against_best(named(methods), generator(), draws=DRAWS)
-        held.append(all(each.difference.low <= truth[name] <= each.difference.high for name, each in found.items()))
+        found = beside_best(methods)
+        held.append(all(each.lead.low <= truth[name] <= each.lead.high for name, each in found.items()))
     assert np.mean(held) >= 0.93
 
 

@@ -197,7 +197,7 @@ benchmarks.toml:8:5: suites.quick.methods[1]: no method named "gues"; did you me
 benchmarks.toml:9:23: suites.quick.methods[2].permutations: must be at least 1, not 0
 benchmarks.toml:10:5: suites.quick.methods[3]: the same as methods[0]: name each once
 benchmarks.toml:12:1: suites.quick.metrics: must be a list of one or more, not an empty list
-benchmarks.toml:13:1: suites.quick.explane: unknown key (allowed: title, seed, replicates, isolate, primary, store_text, timeout, replication, equivalent, predictions, comparisons, multiverse, matrix, datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train, each_token); did you mean "explain"?
+benchmarks.toml:13:1: suites.quick.explane: unknown key (allowed: title, seed, replicates, isolate, primary, margin, store_text, timeout, replication, equivalent, predictions, comparisons, multiverse, matrix, datasets, models, methods, metrics, quantizers, strategies, seeds, operator, operators, target, granularity, pooling, explain, train, each_token); did you mean "explain"?
 benchmarks.toml:15:15: suites.quick.matrix[0].strategies[0]: no strategy named "nf5"; did you mean "nf4"?
 benchmarks.toml:15:48: suites.quick.matrix[0].strategies[1][1].rank: must be an integer or "full", not "fulll"; did you mean "full"?
 benchmarks.toml:15:77: suites.quick.matrix[0].strategies[1][1].layers[1]: must be an integer, not "2"

@@ -9,10 +9,10 @@ import pytest
 from attrimark.studies.leaderboard.narrowed import narrowed
 from attrimark.studies.leaderboard.standings import standings
 
-from tests.references.drawn_records import AGREEMENT, LOST, accuracy, board_of, cells, ended, flat, joined
+from tests.references.drawn_records import AGREEMENT, LOST, accuracy, board_of, cells, ended, flat, joined, score_of
 from tests.references.written import boards_rendered as rendered
 
-MEANS = {"random": 0.5, "lrp": 0.51, "dig": 0.505, "lime": 0.8}
+MEANS = {"chance": 0.5, "lrp": 0.51, "dig": 0.505, "lime": 0.8}
 
 
 def whole():
@@ -48,15 +48,16 @@ def test_a_metric_alone_is_judged_as_in_the_whole_table(metric):
     assert (board.accuracy, board.weak) == (0.7, True)
 
 
-def test_comparisons_are_counted_over_the_whole_table():
-    assert [column.comparisons for column in alone("lost").columns] == [6]
+def test_verdicts_share_the_level_of_the_whole_table():
+    level = score_of(alone("lost"), "lrp", LOST).difference.level
+    assert level == pytest.approx(0.975)
     undivided = board_of(*(cells(name, flat(mean)) for name, mean in MEANS.items()))
-    assert undivided.columns[0].comparisons == 3  # what the verdicts of one metric by itself would rest on
+    assert score_of(undivided, "lrp").difference.level == pytest.approx(0.95)
 
 
 def test_it_is_sorted_by_the_metric_that_is_shown():
     assert [row.method for row in alone("kept").rows][:1] == ["lime"]
-    assert [row.method for row in alone("lost").rows] == ["lime", "lrp", "dig", "random", "tuco"]
+    assert [row.method for row in alone("lost").rows] == ["lime", "lrp", "dig", "chance", "tuco"]
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "latex"])
@@ -83,7 +84,7 @@ def test_a_metric_apart_is_no_table_of_statuses():
 
 
 def test_boards_without_the_metric_are_left_out_and_those_without_any_stay():
-    other = board_of(cells("random", flat(0.5), metric=LOST), cells("lrp", flat(0.7), metric=LOST))
+    other = board_of(cells("chance", flat(0.5), metric=LOST), cells("lrp", flat(0.7), metric=LOST))
     nothing = board_of(ended("lrp", "failed", "killed"))
     assert narrowed([whole(), other, nothing], "kept") == [alone("kept"), nothing]
 

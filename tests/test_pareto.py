@@ -48,16 +48,16 @@ def test_cost_is_in_passes_where_operations_were_not_all_counted():
     assert costs(board_of(counted)) == {"lrp": pytest.approx(2.0)}
     assert unit_of_cost(board_of(counted, uncounted)) == "passes"
     assert costs(board_of(counted, uncounted)) == {"lrp": 3.0, "dig": 7.0}
-    assert unit_of_cost(board_of(spent("random", 0.5, 0.0, passes=0))) == "GFLOP"  # nothing to count
+    assert unit_of_cost(board_of(spent("chance", 0.5, 0.0, passes=0))) == "GFLOP"  # nothing to count
 
 
 def test_the_front_is_drawn_with_its_methods_and_whatever_their_names_hold(tmp_path):
-    board = board_of(spent("random", 0.2, 0.0, passes=0), spent("lrp", 0.5, 2.0), spent("$x_{1}$\x1b\n", 0.6, 20.0))
+    board = board_of(spent("chance", 0.2, 0.0, passes=0), spent("lrp", 0.5, 2.0), spent("$x_{1}$\x1b\n", 0.6, 20.0))
     figure = pareto(board, board.columns[0])
     (step,) = (line for line in figure.axes[0].lines if line.get_drawstyle() == "steps-post")
     assert list(step.get_xdata())[:-1] == pytest.approx([0.0, 2.0, 20.0])  # and on to the edge
     assert list(step.get_ydata())[:-1] == [
-        score_of(board, method).away.mean for method in front(board, board.columns[0])
+        score_of(board, method).adjusted.mean for method in front(board, board.columns[0])
     ]
     written = save(figure, tmp_path, "pareto 1")
     assert [path.suffix for path in written] == [".svg", ".png"]
@@ -67,12 +67,12 @@ def test_the_front_is_drawn_with_its_methods_and_whatever_their_names_hold(tmp_p
 
 
 def test_a_method_without_cost_alone_can_be_drawn(tmp_path):
-    board = board_of(spent("random", 0.2, 0.0, passes=0))
+    board = board_of(spent("chance", 0.2, 0.0, passes=0))
     save(pareto(board, board.columns[0]), tmp_path, "pareto")
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    board = board_of(spent("random", 0.2, 1.0))
+    board = board_of(spent("chance", 0.2, 1.0))
     with pytest.raises(AttrimarkError, match="file"):
         save(pareto(board, board.columns[0]), tmp_path / "file" / "inside", "pareto")

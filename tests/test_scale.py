@@ -5,7 +5,6 @@ import pytest
 from attrimark.statistics.effect_size import standardised
 from attrimark.statistics.intervals import CROSSED, TEXTS_ONLY, crossed_interval
 from attrimark.statistics.ratio import ratio_of_means
-from attrimark.studies.leaderboard.board import ORACLE
 
 from tests.references.drawn_records import (
     AGREEMENT,
@@ -73,15 +72,15 @@ def test_the_interval_of_a_ratio_covers_what_it_promises():
 
 def test_with_a_known_best_value_the_scale_goes_there():
     board = board_of(
-        cells("random", drawn(0.2), metric=MARKED, operators=[""]),
+        cells("chance", drawn(0.2), metric=MARKED, operators=[""]),
         cells("lrp", drawn(0.6, seed=1), metric=MARKED, operators=[""]),
         metrics=ALL,
     )
     (column,) = board.columns
-    low, high = (score_of(board, method, MARKED).away.mean for method in ("random", "lrp"))
-    assert (column.scale.top, column.scale.best, column.scale.measurable) == (ORACLE, 1.0, True)
+    low, high = (score_of(board, method, MARKED).adjusted.mean for method in ("chance", "lrp"))
+    assert (column.scale.best, column.scale.measurable) == (1.0, True)
     assert place(board, "lrp", MARKED).mean == pytest.approx((high - low) / (1 - low))
-    assert place(board, "random", MARKED).mean == 0
+    assert place(board, "chance", MARKED).mean == 0
     assert column.not_measurable == ()  # the scale says what can be measured
 
 
@@ -96,32 +95,25 @@ def test_texts_own_bounds_are_the_best_there_is():
         }
 
     board = board_of(
-        cells("random", drawn(0.5), told=bounds(lambda text: 0.0)),
+        cells("chance", drawn(0.5), told=bounds(lambda text: 0.0)),
         cells("lrp", drawn(0.8, seed=1), told=bounds(lambda text: 1.0 if text % 2 else 0.5)),
     )
     (column,) = board.columns
-    assert (column.scale.top, column.scale.best) == (ORACLE, pytest.approx(2.5))
+    assert column.scale.best == pytest.approx(2.5)
     assert place(board, "lrp", KEPT).mean == pytest.approx(0.75 / (2.5 - 0.02))
 
 
-def test_without_a_known_best_the_best_method_has_its_place():
-    board = board_of(cells("random", flat(0.3)), cells("lrp", flat(0.5)), cells("dig", flat(0.7)))
+def test_without_a_known_best_there_is_no_scale():
+    """The best method would be chosen by the values that it is then compared with."""
+    board = board_of(cells("chance", flat(0.3)), cells("lrp", flat(0.5)), cells("dig", flat(0.7)))
     (column,) = board.columns
-    assert column.scale.top == "dig"
-    assert place(board, "dig", KEPT).mean == pytest.approx(1.0)
-    assert place(board, "lrp", KEPT).mean == pytest.approx(0.5, abs=0.05)
-
-
-def test_no_place_is_told_where_the_best_is_no_better_than_random():
-    board = board_of(cells("random", drawn(0.5, 1.0)), cells("lrp", drawn(0.5, 1.0, seed=1)))
-    (column,) = board.columns
-    assert not column.scale.measurable
-    assert place(board, "lrp", KEPT) is None
+    assert (column.scale, column.separates) == (None, True)
+    assert {place(board, method, KEPT) for method in ("chance", "lrp", "dig")} == {None}
 
 
 def test_no_place_is_told_where_random_is_the_best_possible():
     board = board_of(
-        cells("random", lambda *_: 1.0, metric=MARKED, operators=[""]),
+        cells("chance", lambda *_: 1.0, metric=MARKED, operators=[""]),
         cells("lrp", drawn(0.9), metric=MARKED, operators=[""]),
         metrics=ALL,
     )
@@ -133,20 +125,17 @@ def test_without_random_there_is_no_scale():
     assert board.columns[0].scale is None
 
 
-def test_the_scale_stands_on_operators_that_no_method_used():
-    """A home score of one method would be no fair end of the scale for another."""
+def test_a_home_score_is_no_place_on_the_scale():
     home = {"mask": 9.0, "delete": 0.6, "attention": 0.6}
     shift = {operator: drawn(0.0, seed=place) for place, operator in enumerate(OPERATORS)}
     board = board_of(
-        cells("random", lambda seed, text, operator: 0.2 + shift[operator]()),
-        cells("occlusion", lambda seed, text, operator: home[operator] + shift[operator](), operator="mask"),
-        cells("gradient", lambda seed, text, operator: 0.4 + shift[operator]()),
+        cells("chance", lambda seed, text, operator: 0.2 + shift[operator](), metric=MARKED),
+        cells("occlusion", lambda s, t, each: home[each] + shift[each](), operator="mask", metric=MARKED),
+        cells("gradient", lambda seed, text, operator: 0.4 + shift[operator](), metric=MARKED),
+        metrics=ALL,
     )
-    (column,) = board.columns
-    assert column.neutral == ("delete", "attention")
-    assert column.scale.best == pytest.approx(0.6, abs=0.02)
-    assert place(board, "gradient", KEPT).mean == pytest.approx(0.5, abs=0.05)
-    assert score_of(board, "gradient").neutral == pytest.approx(0.4, abs=0.02)
+    assert place(board, "occlusion", MARKED).mean == pytest.approx(0.5, abs=0.05)
+    assert place(board, "gradient", MARKED).mean == pytest.approx(0.25, abs=0.05)
 
 
 # The size of a difference

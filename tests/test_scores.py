@@ -49,7 +49,7 @@ classes = ["predicted"]
 """
 METHOD, HOME = "shapley-sampling", {"shapley-sampling": "mask", "gradient": "pad", "random": "mask"}
 
-CONTROL = 0.2
+AT_CHANCE = 0.2
 WHOLE = 0.9  # the probability of a whole text, where raw outputs are made up
 
 Value = float | None  # None where the metric does not apply
@@ -140,7 +140,7 @@ def record_of(cell: Cell, case: Case, right: Sequence[Value] = (1.0,) * TEXTS) -
 def value_of(cell: Cell, case: Case, text: int, operator: str) -> Value:
     if cell.method and cell.method.name == METHOD:
         return case.value(cell.variant.seed, cell.replicate, text, operator)
-    return CONTROL
+    return AT_CHANCE
 
 
 def outputs_of(cell: Cell, case: Case) -> RawOutputs:
@@ -182,7 +182,7 @@ def by_board(results: Results) -> float | str:
     if row.status != "ok":
         return str(row.reason)
     (score,) = row.scores.values()
-    return score.away.mean if score.away else str(score.reason)
+    return str(score.reason) if score.away is None else score.away
 
 
 def by_comparison_of_runs(results: Results) -> float | str:
@@ -221,8 +221,8 @@ def by_multiverse(results: Results) -> float | str:
     (found,) = multiverses(results, ["sufficiency"])
     if METHOD not in found.ranked["sufficiency"]:
         return next(note for note in found.notes if METHOD in note)
-    curve = next(each for each in found.curves if {each.a, each.b} == {METHOD, "random"})
-    return abs(curve.own.difference.mean) + CONTROL
+    curve = next(each for each in found.curves if {each.a, each.b} == {METHOD, "chance"})
+    return abs(curve.own.difference.mean) + AT_CHANCE
 
 
 READERS: tuple[Callable[[Results], float | str], ...] = (

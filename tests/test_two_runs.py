@@ -137,10 +137,12 @@ def test_a_method_that_failed_in_one_run_is_not_compared():
 
 
 def test_an_operator_that_a_method_used_in_either_run_is_no_ground_to_compare_on():
-    values = {"mask": 0.0, "delete": 0.0, "attention": 0.5}
+    values = {"mask": 0.0, "delete": 0.0, "attention": 0.0, "mean": 0.5}
+    operators = tuple(values)
     rng = np.random.default_rng(0)
-    before = cells("occlusion", lambda *_: rng.normal(0.4, 0.01), operator="mask")
-    after = anew(cells("occlusion", lambda s, t, operator: values[operator] + rng.normal(0, 0.01), operator="delete"))
+    noisy = lambda s, t, operator: values[operator] + rng.normal(0, 0.01)  # noqa: E731
+    before = cells("occlusion", lambda *_: rng.normal(0.4, 0.01), operator="mask", operators=operators)
+    after = anew(cells("occlusion", noisy, operator="delete", operators=operators))
     change = change_of(compare_runs(run("A", before), run("B", after)), "occlusion")
     assert change.difference.mean == pytest.approx(0.1, abs=0.01)
 

@@ -25,7 +25,7 @@ LABELS = dict.fromkeys(TEXTS, "positive")
 
 def of(chain, right, dataset="films"):
     """The records of a chain whose model is right so often."""
-    methods = [each for name, mean in (("lrp", 0.7), ("random", 0.3)) for each in cells(
+    methods = [each for name, mean in (("lrp", 0.7), ("chance", 0.3)) for each in cells(
         name, flat(mean), told=lambda *_: BOUNDS, chain=chain, dataset=dataset)]  # fmt: skip
     models = [
         replace(each, cell=f"{each.cell}-{chain}-{dataset}", specs={**each.specs, "chain": chain, "dataset": dataset})

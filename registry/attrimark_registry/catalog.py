@@ -259,6 +259,8 @@ def _check(kind: Kind, plugin: Any) -> None:
         raise TypeError(f"{plugin.__name__} does not implement {', '.join(sorted(plugin.__abstractmethods__))}")
     if not isinstance(getattr(plugin, "name", None), str):
         raise TypeError(f"{plugin.__name__} has no name")
+    if kind == "method" and plugin.name == "chance":
+        raise AttrimarkError('tables call the control "chance": choose another name for the method')
 
 
 def _plural(kind: Kind) -> str:

@@ -21,6 +21,7 @@ from .encoding import Batch
 from .model import How, Model
 from .network_kinds import NetworkKind
 from .reading import Answer, Reading
+from .removal import Operator
 from .spelling import shown, written
 from .text import Example, Feature, Splits
 
@@ -257,6 +258,14 @@ class ModelMethod(Method, ABC):
 
     def components(self, model: Model) -> Sequence[str]:
         """Names of what is scored, where its features are components."""
+        return ()
+
+    @property
+    def reference_operators(self) -> Sequence[Operator]:
+        """The operators that put into a text what its reference is made of.
+
+        A metric that removes words by one of their family flatters it, and does not decide its place in a table.
+        """
         return ()
 
     @property

@@ -18,6 +18,15 @@ from .errors import Unsupported
 Operator = Literal["mask", "delete", "pad", "attention", "mean"]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
 
+# Operators of a family say nearly the same of methods: what `delete` and `attention` say correlates at 0.71 to 0.93
+# where `mask` and `delete` correlate at 0.13 to 0.34. Of each family the first is the one to take if there is a choice.
+FAMILIES: tuple[tuple[Operator, ...], ...] = (("mask",), ("delete", "attention"), ("mean", "pad"))
+
+
+def family_of(operator: str) -> str:
+    """The first operator of its family; an operator of no family is one of its own."""
+    return next((family[0] for family in FAMILIES if operator in family), operator)
+
 
 def remove(
     row: Encoded, keep: Bool[np.ndarray, " features"], operator: Operator, mask_id: int | None, pad_id: int | None

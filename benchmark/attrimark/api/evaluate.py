@@ -27,7 +27,7 @@ from attrimark_registry.writer import Writer
 
 from attrimark.document.render.notebook import as_html
 from attrimark.document.render.terminal import as_text
-from attrimark.results.results import metrics_of
+from attrimark.results.results import metrics_of, shown
 from attrimark.run.prepare import Prepared, prepare
 from attrimark.run.run_cell import Attempt, Outcome, run_cell, unfinished
 from attrimark.studies.leaderboard.board import Leaderboard
@@ -125,8 +125,9 @@ def evaluate(
         outcomes = _outcomes(cells, prepared)
     records = tuple(outcome.record for outcome in outcomes)
     explained = {str(cell.method): each.attributions for cell, each in zip(cells, outcomes, strict=True) if cell.method}
+    compared = list(shown({each.cell: each for each in records}, cells).values())
     return Evaluation(
-        boards=tuple(leaderboards(records, metrics_of(cells))),
+        boards=tuple(leaderboards(compared, metrics_of(cells))),
         attributions=explained,
         records=records,
         left_out=prepared.left_out,

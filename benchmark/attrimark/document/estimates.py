@@ -33,3 +33,9 @@ def with_ends(estimate: Estimate | None) -> str:
     if estimate is None or math.isnan(estimate.low):
         return characters.number(estimate and estimate.mean)
     return f"{characters.number(estimate.mean)} [{characters.number(estimate.low)}, {characters.number(estimate.high)}]"
+
+
+def with_half(estimate: Estimate) -> str:
+    """The mean, and half its interval where there is one."""
+    half = "" if math.isnan(estimate.half) else f" ±{characters.number(estimate.half)}"
+    return f"{characters.number(estimate.mean)}{half}"

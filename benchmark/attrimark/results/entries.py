@@ -14,7 +14,7 @@ from attrimark_registry.errors import AttrimarkError
 from attrimark.suite.names import cell_name
 
 from .packed import rows_of
-from .scores import ScoreArray, home_of, is_control, scores, texts_of
+from .scores import CONTROL, ScoreArray, home_of, is_control, scores, texts_of
 
 _WITHIN = ("seed", "method", "operator", "replicate")  # specs that vary within a board
 _NAMED = ("dataset", "model", "chain")
@@ -204,7 +204,8 @@ def entries_of(records: Iterable[Record], seeds: tuple[Any, ...]) -> list[Entry]
         # a cell that did not run may not know yet which operator would have been its default
         operators = list(dict.fromkeys(each.specs["operator"] for each in group if each.status == "ok"))
         for operator in operators or [group[0].specs["operator"]]:
-            label = f"{method} [{operator}]" if len(operators) > 1 else method
+            name = CONTROL if is_control(method) else method
+            label = f"{name} [{operator}]" if len(operators) > 1 else name
             own = [each for each in group if each.status != "ok" or each.specs["operator"] == operator]
             entries.append(Entry(label, method, operator, _by_seed_and_replicate(label, own), seeds))
     return entries

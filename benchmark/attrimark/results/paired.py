@@ -8,7 +8,7 @@ import numpy as np
 
 from attrimark.statistics.ties import resolved
 
-from .scores import NOTHING_FOREIGN, BySeedAndText, ScoreArray, foreign
+from .scores import NOTHING_FOREIGN, BySeedAndText, ScoreArray, foreign, over_families
 
 _NOTHING = np.zeros((0, 0))
 
@@ -19,8 +19,8 @@ class Paired:
 
     Attributes:
         texts: those that both runs have.
-        before, after: means over the operators that both runs have and neither method uses itself; NaN where one of the
-            two has no score. Values that differ by no more than networks compute are the same.
+        before, after: means over the families of operators that both runs have and neither method uses itself; NaN
+            where one of the two has no score. Values that differ by no more than networks compute are the same.
         problem: why there is no pair, if so.
     """
 
@@ -52,6 +52,6 @@ def paired(before: ScoreArray, after: ScoreArray) -> Paired:
         return Paired(texts, problem=problem)
     sides = {side: array.on(texts) for side, array in enumerate((before, after))}
     values = resolved({side: each.values[:, :, [*map(each.operators.index, away)]] for side, each in sides.items()})
-    means = values[0].mean(axis=2), values[1].mean(axis=2)
+    means = [over_families(values[side], away, np.ones(len(away), dtype=bool)) for side in (0, 1)]
     known = np.isfinite(means[0]) & np.isfinite(means[1])
     return Paired(texts, np.where(known, means[0], np.nan), np.where(known, means[1], np.nan))

@@ -25,7 +25,7 @@ class RawOutputs:
     """Raw outputs of the texts of one cell, and which of them belong to which rationale.
 
     Attributes:
-        texts: the examples' ids.
+        texts: the examples' ids; where a text was explained in several ways, its id is there as often.
         labels: names of the outputs; empty for a writer, whose outputs are log p of the tokens of its continuation.
         outputs: of all subsets of features that were asked for; 0 after the end of a shorter continuation.
         text: the text that each of them is of.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from attrimark_registry.attribution import Attribution, Record
-from attrimark_registry.plugin import Metric
+from attrimark_registry.plugin import Metric, ModelMethod
 
 from attrimark.suite.matrix import Cell, cells_of
 from attrimark.suite.suite import Suite
@@ -71,9 +71,15 @@ def metrics_of(cells: Sequence[Cell]) -> dict[str, Metric]:
 
 
 def shown(records: Mapping[str, Record], cells: Iterable[Cell]) -> dict[str, Record]:
-    """Records by cell, their parts called as a suite calls them."""
-    called = {cell.id: cell for cell in cells if cell.has_own_names}
+    """Records by cell, their parts called as a suite calls them, and with the operators of a method's reference."""
+    specs = {cell.id: {**(cell.names if cell.has_own_names else {}), **_of_reference(cell)} for cell in cells}
     return {
-        cell: replace(record, specs={**record.specs, **called[cell].names}) if cell in called else record
+        cell: replace(record, specs={**record.specs, **specs[cell]}) if specs.get(cell) else record
         for cell, record in records.items()
     }
+
+
+def _of_reference(cell: Cell) -> Mapping[str, str]:
+    """What a method that sees the network made its reference of: in tables it is at home there."""
+    operators = cell.method.reference_operators if isinstance(cell.method, ModelMethod) else ()
+    return {"operator": "+".join(operators)} if operators else {}

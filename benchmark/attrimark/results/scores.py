@@ -1,7 +1,8 @@
 """The score of a method on a text, by a metric: the one definition, for tables, gates and comparisons.
 
-It is the mean over replicates and over *foreign* removal operators, which the method does not use itself: sharing the
-metric's operator is an advantage larger than most differences between methods. What is missing or invalid has no score.
+It is the mean over replicates and over *foreign* families of removal operators, of which the method uses none itself:
+sharing the metric's family is an advantage larger than most differences between methods. A family counts once, however
+many of its operators there are. What is missing or invalid has no score.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from typing import Any
 
 import numpy as np
 from attrimark_registry.attribution import Record
-from attrimark_registry.removal import OPERATORS
+from attrimark_registry.removal import OPERATORS, family_of
 from jaxtyping import Bool, Float, Int
 
 from .packed import Values, rows_of
 
-CONTROL = "random"  # the method that every other one is compared with
-NOTHING_FOREIGN = "scored under its own removal operator only"
+CONTROL = "chance"  # what tables call the control: what scores get that have nothing to do with the network
+CONTROL_METHOD = "random"  # the method that a suite names for it
+NOTHING_FOREIGN = "scored under its own family of removal operators only"
 
 BySeedAndText = Float[np.ndarray, "seeds texts"]
 
@@ -48,7 +50,7 @@ class ScoreArray:
 
     @cached_property
     def foreign(self) -> Bool[np.ndarray, " operators"]:
-        """Which operators the method does not use itself."""
+        """Which operators are of no family that the method uses itself."""
         return foreign(self.operators, self.home)
 
     @cached_property
@@ -57,9 +59,8 @@ class ScoreArray:
         return self.over(self.foreign)
 
     def over(self, operators: Bool[np.ndarray, " operators"]) -> BySeedAndText:
-        """Means over some of the operators."""
-        chosen = self.values[:, :, operators]
-        return chosen.mean(axis=2) if chosen.shape[2] else np.full(chosen.shape[:2], np.nan)
+        """Means over the families of some of the operators."""
+        return over_families(self.values, self.operators, operators)
 
     @property
     def by_id(self) -> dict[str, float]:
@@ -97,18 +98,42 @@ class ScoreArray:
 
 
 def foreign(operators: Sequence[str], *homes: Collection[str]) -> Bool[np.ndarray, " operators"]:
-    """Which operators none of some methods uses itself: there, they may be compared with each other."""
-    return np.array([all(operator not in home for home in homes) for operator in operators], dtype=bool)
+    """Which operators are of a family that none of some methods uses itself: there, they may be compared."""
+    used = {family_of(operator) for home in homes for operator in home}
+    return np.array([family_of(operator) not in used for operator in operators], dtype=bool)
+
+
+def over_families(
+    values: Float[np.ndarray, "*places operators"], operators: Sequence[str], chosen: Bool[np.ndarray, " operators"]
+) -> Float[np.ndarray, "*places"]:
+    """Means over the families of the chosen operators, each the mean over its own; NaN where none is chosen."""
+    families = families_of([operator for operator, kept in zip(operators, chosen, strict=True) if kept])
+    if not families:
+        return np.full(values.shape[:-1], np.nan)
+    means = [values[..., [*map(operators.index, family)]].mean(axis=-1) for family in families.values()]
+    return np.mean(means, axis=0)
+
+
+def families_of(operators: Iterable[str]) -> dict[str, list[str]]:
+    """Operators by family, in their order."""
+    found: dict[str, list[str]] = {}
+    for operator in operators:
+        found.setdefault(family_of(operator), []).append(operator)
+    return found
 
 
 def is_control(method: str | None) -> bool:
     """Whether a method of that display name is the control, whatever its options."""
-    return method is not None and method.partition("(")[0] == CONTROL
+    return method is not None and method.partition("(")[0] in (CONTROL, CONTROL_METHOD)
 
 
 def home_of(method: str | None, operator: str | None) -> frozenset[str]:
-    """The operators that a method uses itself; the control removes nothing, whatever operator its records name."""
-    return frozenset() if operator is None or is_control(method) else frozenset({operator})
+    """The operators that a method uses itself, in removing or in its reference; the control uses none.
+
+    Args:
+        operator: as records name it; several are joined by "+".
+    """
+    return frozenset() if operator is None or is_control(method) else frozenset(operator.split("+"))
 
 
 def operators_of(records: Iterable[Record], metric: str) -> tuple[str, ...]:

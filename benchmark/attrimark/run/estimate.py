@@ -8,16 +8,19 @@ import numpy as np
 from attrimark_registry.attribution import Attribution
 from attrimark_registry.encoding import Target
 from attrimark_registry.plugin import Exploration, ModelMethod, SubsetMethod, SubsetMetric
+from attrimark_registry.removal import FAMILIES
 from attrimark_registry.text import Example, features_of
 
+from attrimark.results.scores import is_control
 from attrimark.suite.choices import Choices
 from attrimark.suite.matrix import Cell
 
+from .chance import DRAWS, reordered
 from .randomness import generator_for
 
 TOKENS_A_WORD = 1.4  # English words in subword vocabularies, with their punctuation
 TOKENS_WRITTEN = 32  # where no reference says how long a text is: a writer's own limit, unless it is told another
-DEFAULT_OPERATORS = 2
+DEFAULT_OPERATORS = len(FAMILIES)  # at most: tokenizers without a mask have one fewer
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,16 @@ def estimate(cell: Cell) -> Estimate:
         rng = generator_for(cell.suite_seed, cell.method, example.id, cell.replicate)
         passes = 0
         if isinstance(cell.method, SubsetMethod):
-            passes = _subsets(cell.method.explore(features, rng), len(features))
+            passes = len(_subsets(cell.method.explore(features, rng)))
         elif isinstance(cell.method, ModelMethod):
             # subset methods explain single tokens by the values that the whole asked for
             passes = cell.method.passes * (1 + (_tokens_written(example) if cell.each_token else 0))
         made = Attribution(example, features, rng.permutation(len(features)).astype(np.float32), Target((0,)), "")
+        draws = reordered([made], cell.suite_seed, DRAWS) if is_control(cell.method.name) else [made]
         for digest, metric in cell.judgements.items():
             if isinstance(metric, SubsetMetric) and digest not in cell.refusals:
                 operators = len(cell.operators or ()) or DEFAULT_OPERATORS
-                passes += operators * _subsets(metric.explore(made, rng), len(features))
+                passes += operators * len(set().union(*(_subsets(metric.explore(each, rng)) for each in draws)))
         passes += sum(_rationales(cell, choices) for choices in cell.outputs.values())
         total += Estimate(passes, round(passes * words * TOKENS_A_WORD))
     return total
@@ -71,7 +75,8 @@ def _tokens_written(example: Example) -> int:
     return round(len(example.reference.split()) * TOKENS_A_WORD) if example.reference else TOKENS_WRITTEN
 
 
-def _subsets(exploration: Exploration, features: int) -> int:
+def _subsets(exploration: Exploration) -> set[bytes]:
+    """What it asks for."""
     asked: set[bytes] = set()
     values = None
     try:
@@ -80,7 +85,7 @@ def _subsets(exploration: Exploration, features: int) -> int:
             asked |= {np.packbits(row).tobytes() for row in keep}
             values = np.zeros(len(keep))
     except StopIteration:
-        return len(asked)
+        return asked
     # a stranger's code refuses, or breaks: what comes of that is recorded when it runs
     except Exception:
-        return len(asked)
+        return asked

@@ -11,19 +11,11 @@ from typing import Any, NoReturn
 from attrimark_registry.encoding import Encoded
 from attrimark_registry.errors import AttrimarkError, InvalidNumbers, Unsupported
 from attrimark_registry.model import How, Model
-from attrimark_registry.removal import Operator
+from attrimark_registry.removal import FAMILIES, Operator
 from attrimark_registry.text import Example, Granularity
 
 from .evaluator import SubsetEvaluator
 from .guard.guard import Guard
-
-# two operators each, so that a metric can be scored away from a method's own
-METRIC_OPERATORS: Mapping[Operator, tuple[Operator, ...]] = {
-    "mask": ("mask", "delete"),
-    "delete": ("delete", "attention"),
-}
-
-OTHERS: tuple[Operator, ...] = ("mean", "pad")  # in place of those that a network does not allow
 
 Advance = Callable[[str, int, int], None]  # stage, done, total
 
@@ -58,10 +50,11 @@ class Prepared:
 
     @property
     def operators(self) -> tuple[Operator, ...]:
-        """Two that the model takes: the default one, and the first other."""
-        wanted = METRIC_OPERATORS[self.model.default_operator] + OTHERS
-        allowed: list[Operator] = [each for each in wanted if self.model.refusal(each) is None]
-        return tuple(allowed[:2])
+        """The first that the model takes of each family, so that a method has some that are foreign to it."""
+        allowed: list[list[Operator]] = [
+            [each for each in family if self.model.refusal(each) is None] for family in FAMILIES
+        ]
+        return tuple(each[0] for each in allowed if each)
 
     def refuse(self) -> NoReturn:
         """There is nothing to explain.

@@ -11,13 +11,16 @@ from typing import Any, Generic, TypeVar
 from attrimark_registry.attribution import Attribution, Cause, Cost, Measure, Record, Status
 from attrimark_registry.errors import AttrimarkError, InvalidNumbers, Unsupported
 from attrimark_registry.memory import is_exhaustion
-from attrimark_registry.plugin import Metric, ModelMetric
+from attrimark_registry.plugin import Metric, ModelMetric, SubsetMetric
 
 from attrimark.results.raw_outputs import RawOutputs
+from attrimark.results.scores import is_control
 from attrimark.run.raw_outputs import raw_outputs
+from attrimark.suite.choices import Choices
 from attrimark.suite.matrix import Cell, splits_of
 
 from .attribute import Attributions, attribute
+from .chance import DRAWS, MANY_DRAWS, expected, reordered
 from .guard.guard import ChangedNetwork, complaint
 from .machine import machine
 from .measure import measure, measure_model
@@ -91,7 +94,7 @@ def run_cell(
     if judged.spoiled:
         return judged
     kept = {
-        address: attempt(lambda choices=choices: raw_outputs(prepared, cell, choices, attributions))
+        address: attempt(lambda choices=choices: _raw_outputs(prepared, cell, choices, attributions))
         for address, choices in cell.outputs.items()
         if wanted is None or address in wanted
     }
@@ -210,7 +213,18 @@ def _with_warning(cell: Cell, prepared: Prepared, attributions: Sequence[Attribu
     return {**prepared.network, **({"warning": warning} if warning else {})}
 
 
+def _raw_outputs(prepared: Prepared, cell: Cell, choices: Choices, attributions: Sequence[Attribution]) -> RawOutputs:
+    """Of a control there are several rows of each text, one for each order."""
+    control = is_control(cell.method and cell.method.name)
+    drawn = reordered(attributions, cell.suite_seed, DRAWS) if control else attributions
+    return raw_outputs(prepared, cell, choices, drawn)
+
+
 def _measure(cell: Cell, prepared: Prepared, metric: Metric, attributions: Sequence[Attribution]) -> list[Measure]:
     if isinstance(metric, ModelMetric):
         return measure_model(prepared, metric, splits_of(cell.variant.dataset))
-    return measure(prepared, metric, attributions, cell.operators, cell.suite_seed)
+    if not is_control(cell.method and cell.method.name):
+        return measure(prepared, metric, attributions, cell.operators, cell.suite_seed)
+    draws = DRAWS if isinstance(metric, SubsetMetric) else MANY_DRAWS
+    drawn = reordered(attributions, cell.suite_seed, draws)
+    return expected(measure(prepared, metric, drawn, cell.operators, cell.suite_seed))

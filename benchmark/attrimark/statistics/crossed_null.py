@@ -19,8 +19,6 @@ from scipy.special import ndtri
 
 from .intervals import MeanSquares, alike, mean_squares
 
-DRAWS = 10_000  # the 5 % point is then known to 0.2 points (one standard error)
-
 _AT_ONCE = 16  # contrasts held in memory
 _FLOOR = 1e-18  # of the mean variance: with it a comparison without spread is drawn like any other
 
@@ -28,9 +26,7 @@ _FLOOR = 1e-18  # of the mean variance: with it a comparison without spread is d
 class CrossedNull:
     """Draws of methods that do not differ, measured on the same seeds and texts; with one row, on texts alone."""
 
-    def __init__(
-        self, values: Float[np.ndarray, "methods rows texts"], rng: np.random.Generator, draws: int = DRAWS
-    ) -> None:
+    def __init__(self, values: Float[np.ndarray, "methods rows texts"], rng: np.random.Generator, draws: int) -> None:
         methods, self._seeds, self._texts = values.shape
         freedoms = self._seeds - 1, self._texts - 1, (self._seeds - 1) * (self._texts - 1)
         covariances = _covariances(values, freedoms)

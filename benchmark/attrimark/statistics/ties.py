@@ -28,6 +28,14 @@ def resolved(values: Mapping[Key, Float[np.ndarray, "*places"]]) -> dict[Key, Fl
     return dict(zip(values, tied(table, rounding), strict=True))
 
 
+def difference(one: Float[np.ndarray, "*places"], other: Float[np.ndarray, "*places"]) -> Float[np.ndarray, "*places"]:
+    """The first minus the second: 0 where they are nearer to each other than networks compute."""
+    known = np.isfinite(one) & np.isfinite(other)
+    minus = np.asarray(one - other)
+    rounding = RESOLUTION * float((abs(one[known]) + abs(other[known])).mean() / 2) if known.any() else 0.0
+    return np.where(abs(minus) <= rounding, 0.0, minus)
+
+
 def tied(values: Float[np.ndarray, "levels *places"], rounding: float) -> Float[np.ndarray, "levels *places"]:
     """The values, of which those that follow each other by no more than `rounding` are the lowest of them.
 

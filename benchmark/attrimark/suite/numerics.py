@@ -16,7 +16,7 @@ from attrimark_registry.removal import Operator
 # What hashes say of the operators where a suite names none. Which these are is known only once a network is loaded,
 # for its tokenizer and its code may refuse some; so hashes hold the rule that chooses. The first rule has no name in
 # them: a later one is written here, and what was stored by the first stays under hashes of its own.
-DEFAULT_OPERATORS: tuple[str, ...] = ()
+DEFAULT_OPERATORS: tuple[str, ...] = ("one of each family",)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def _needs(asked: Asked, need: str) -> bool:
 
 
 def _uses_mean(asked: Asked) -> bool:
-    return "mean" in (asked.operators or ()) or getattr(asked.method, "reference", None) == "mean"
+    return asked.operators is None or "mean" in asked.operators or getattr(asked.method, "reference", None) == "mean"
 
 
 def _of_decoders(asked: Asked) -> bool:

@@ -17,6 +17,7 @@ from .choices import Choices, Pooling
 __all__ = ["Matrix", "Pooling", "Suite"]
 
 MOST_PRIMARY = 5  # metrics that gate: with more, a change worth knowing is lost among the comparisons
+MOST_OF_EXPLANATIONS = 3  # of these, metrics of explanations: they share the error rate of a table
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,10 @@ class Suite:
         seed: what methods and metrics draw from.
         replicates: how often a stochastic method explains the same decision.
         isolate: share nothing between methods, so that seconds a method mean something.
-        primary: names of the metrics that gate a build; the others inform. Empty: the headline of explanations.
+        primary: names of the metrics that were chosen before the run: their marks in tables hold together, and they
+            gate a build; the others inform. Empty: the headline of explanations.
+        margin: how far behind the best a recommended method may be, as a share of the range from random to the best
+            possible value.
         store_text: whether what is shown or recorded may quote texts.
         asks: what it says of its studies, by key: each study owns some.
         timeout: seconds that a cell, or the training of a variant, may take; None for no limit.
@@ -75,6 +79,7 @@ class Suite:
     replicates: int = 1
     isolate: bool = False
     primary: tuple[str, ...] = ()
+    margin: float = 0.05
     store_text: bool = True
     timeout: float | None = None
     asks: Mapping[str, Any] = field(default_factory=dict)

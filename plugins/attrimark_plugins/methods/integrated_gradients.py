@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from attrimark_registry import Batch, Model, ModelMethod, Scores, Unsupported, at_least_float32
+from attrimark_registry import Batch, Model, ModelMethod, Operator, Scores, Unsupported, at_least_float32
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
@@ -41,6 +41,10 @@ class IntegratedGradients(ModelMethod):
 
     steps: int = Field(50, ge=1, le=1000)
     reference: Literal["zero", "mean", "mask", "pad"] = "zero"
+
+    @property
+    def reference_operators(self) -> tuple[Operator, ...]:
+        return () if self.reference == "zero" else (self.reference,)
 
     @property
     def passes(self) -> int:

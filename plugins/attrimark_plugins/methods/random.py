@@ -1,4 +1,4 @@
-"""Scores drawn at random: the yardstick that every method is held against."""
+"""Scores drawn at random: the control that every method is compared with, which tables call `chance`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from attrimark_registry import Exploration, Feature, SubsetMethod
 class Random(SubsetMethod):
     """Independent standard normal scores, at no evaluations.
 
-    A metric that cannot tell a method from this one says nothing; away from the training domain random scores
-    can look good (Chrysostomou & Aletras, arXiv 2203.00056).
+    Metrics judge them in several orders, so that tables show an expectation and not the luck of one ranking. A metric
+    by which no method beats this one says nothing; away from the training domain random scores can look good
+    (Chrysostomou & Aletras, arXiv 2203.00056).
     """
 
     name = "random"
+    version = "2"  # several orders
     stochastic = True
 
     def explore(self, features: Sequence[Feature], rng: np.random.Generator) -> Exploration:

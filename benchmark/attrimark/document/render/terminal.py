@@ -28,7 +28,7 @@ def as_text(sections: Iterable[Section]) -> str:
 
 def _written(section: Section) -> str:
     section = section.printable()
-    blocks = [_filled([section.title, *section.sentences])]
+    blocks = [_filled([section.title, *section.answers, *section.sentences])]
     for grid in section.grids:
         tables = [tabulated(part, "simple") for part in fitted(grid)] if grid.rows else []
         blocks += [[*_filled([grid.title]), *tables], _filled(grid.told)]

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 from attrimark.document.characters import NO_NUMBER, count, number
+from attrimark.document.estimates import with_half
 from attrimark.document.grid import Grid
 from attrimark.document.plain import plain
 from attrimark.document.section import Section
 from attrimark.results.model_metrics import banners
 
-from .board_grids import with_half
 from .normalised import Normalised
 from .standings import FEWEST, MeanRank, Standings
 

@@ -11,7 +11,6 @@ from attrimark.results.model_metrics import banner
 from attrimark.statistics.intervals import Estimate
 from attrimark.statistics.verdict import Verdict
 
-ORACLE = "oracle"
 NOTHING_LEFT = 0.5  # a random ranking that gets more than this share of the best one's score leaves nothing to measure
 
 
@@ -20,27 +19,29 @@ class Score:
     """One method by one metric.
 
     Attributes:
-        away: over the operators that the method did not use; None where there is no such score.
-        home: the mean under the method's own operator, where the metric was scored under it.
+        adjusted: the least-squares mean over the families of operators that the method does not use, which makes up for
+            some being harder than others; None where there is no such score. It is what orders methods.
+        away, home: plain means over the families that the method does not use, and over its own.
         by_operator: the mean under each operator; "" for metrics that remove nothing.
-        neutral: over the operators that no method of the table used: there, methods are compared with each other.
         difference: from random, on the same seeds, texts and operators; its interval is simultaneous over the
             table.
         p: that of the difference, adjusted for the table.
-        verdict: on average over seeds and texts; "higher" or "lower" where neither is better.
+        verdict: on average over seeds and texts, with the same sign under every family of operators; "higher" or
+            "lower" where neither is better.
         next_seed: the probability that a newly trained network shows the same sign; None with fewer than 5 seeds.
         effect: the difference in standard deviations over texts, positive where better.
-        behind: the difference from the best of the other methods, on neutral operators; simultaneous likewise.
-        best_p: of being among the best, by the model confidence set.
-        among_best: whether it cannot be told apart from the best; None where nothing can be told.
-        scaled: where it stands between random (0) and the oracle (1); None where that range is not measurable.
+        behind: the difference from the best of the other methods, each compared under the families that neither of the
+            two uses; simultaneous likewise.
+        best_p: that of being shown not to be the best.
+        may_be_best: whether no other method is shown to be better; None where that cannot be judged.
+        scaled: its place between random (0) and the best possible (1); None where that is not known or not measurable.
         reason: why there is no score.
     """
 
-    away: Estimate | None = None
+    adjusted: Estimate | None = None
+    away: float | None = None
     home: float | None = None
     by_operator: Mapping[str, float] = field(default_factory=dict)
-    neutral: float | None = None
     difference: Estimate | None = None
     p: float | None = None
     verdict: Verdict = "–"
@@ -48,7 +49,7 @@ class Score:
     effect: float | None = None
     behind: Estimate | None = None
     best_p: float | None = None
-    among_best: bool | None = None
+    may_be_best: bool | None = None
     scaled: Estimate | None = None
     reason: str | None = None
 
@@ -74,16 +75,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Scale:
-    """What a metric can show at most: from random to the best possible explanation, on neutral operators.
+    """What a metric can show at most: from random to the best possible explanation.
 
     Attributes:
-        top: who has the place of the oracle: "oracle" where the best possible value is known, else the best method.
         random, best: their means, the two ends.
         range: best minus random.
         measurable: whether that range is more than noise.
     """
 
-    top: str
     random: float
     best: float
     range: Estimate
@@ -97,12 +96,17 @@ class Column:
     Attributes:
         higher_is_better: None where the metric describes, and neither more nor less is better.
         oracle: the value of the best possible explanation, where that is the same for every text.
-        neutral: the operators that no method of the table used.
+        ahead: by method, those that are better than it under every family of operators that neither of the two uses.
+        home_advantage: what methods score under their own families, above what the others let expect; None where no
+            method is scored under its own.
         texts: how many texts have a value for every method scored.
         comparisons: how many comparisons with random its table holds.
         random_over_best: by operator, the random control's mean over the best one's (the inverse where lower
             is better): near 1 where the metric cannot tell them apart; NaN where a ratio says nothing.
-        scale: None where there is no random, no operator that no method used, or no better.
+        primary: whether it was named before the run, and its marks hold together with those of the other primary ones.
+        margin: how far behind the best a method may be and still be recommended; None where the range has no end.
+        separates: whether any method is shown to be better than random.
+        scale: None where there is no random, or the best possible value is not known.
     """
 
     digest: str
@@ -112,20 +116,24 @@ class Column:
     unit: str
     headline: bool
     operators: tuple[str, ...]
-    neutral: tuple[str, ...]
+    ahead: Mapping[str, tuple[str, ...]]
+    home_advantage: Estimate | None
     texts: int
     comparisons: int
     random_over_best: Mapping[str, float]
+    primary: bool
+    margin: float | None
+    separates: bool
     scale: Scale | None = None
 
     @property
     def not_measurable(self) -> tuple[str, ...]:
         """The operators under which random gets more than half of what the best method gets.
 
-        None where the range from random to the best is told apart from 0, or the oracle is known: what can be measured
+        None where a method is shown to be better than random, or the best possible value is known: what can be measured
         is then measured, and a ratio to a zero that may be arbitrary (1 − a loss; chance level) says less.
         """
-        if self.scale is not None and (self.scale.measurable or self.scale.top == ORACLE):
+        if self.separates or self.scale is not None:
             return ()
         return tuple(operator for operator, share in self.random_over_best.items() if operator and share > NOTHING_LEFT)
 

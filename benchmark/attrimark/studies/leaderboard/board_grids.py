@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from attrimark.document.characters import NO_NUMBER, amount, number, p_value, percent, printable
-from attrimark.document.estimates import with_ends
+from attrimark.document.estimates import with_ends, with_half
 from attrimark.document.grid import BETTER, Grid
 from attrimark.results.scores import CONTROL
 from attrimark.statistics.intervals import Estimate
 
-from .board import ORACLE, Column, Leaderboard, Row, Score
+from .board import Column, Leaderboard, Row, Score
 from .captions import random_over_best
 from .pareto import front, unit_of_cost
 
@@ -55,7 +54,7 @@ def heading(column: Column) -> str:
 
 def banner(column: Column) -> tuple[str, ...]:
     """A line that says "not measurable", with the operators where it is not all of them."""
-    if column.scale and column.scale.top == ORACLE:
+    if column.scale:
         return () if column.scale.measurable else ("not measurable",)
     if not column.not_measurable:
         return ()
@@ -63,17 +62,11 @@ def banner(column: Column) -> tuple[str, ...]:
     return (f"not measurable{some}",)
 
 
-def with_half(estimate: Estimate) -> str:
-    """The mean, and half its interval where there is one."""
-    half = "" if math.isnan(estimate.half) else f" ±{number(estimate.half)}"
-    return f"{number(estimate.mean)}{half}"
-
-
 def shown(score: Score) -> str:
-    """The score with its interval, its verdict and whether it is among the best."""
-    if score.away is None:
+    """The score with its interval, its verdict and whether it may be the best."""
+    if score.adjusted is None:
         return "invalid" if score.reason and score.reason.startswith("invalid") else NO_NUMBER
-    return f"{with_half(score.away)}{_MARKS[score.verdict]}{BEST if score.among_best else ''}"
+    return f"{with_half(score.adjusted)}{_MARKS[score.verdict]}{BEST if score.may_be_best else ''}"
 
 
 def _scores(title: str, rows: Sequence[Row], columns: Sequence[Column]) -> Grid:
@@ -100,19 +93,18 @@ def _cells(row: Row, column: Column, next_seed: bool) -> list[str]:
 
 
 def _scale(rows: Sequence[Row], columns: Sequence[Column]) -> Grid:
-    """Where each method stands from random to the best possible explanation, or the best method."""
+    """Where each method is from random to the best possible explanation."""
     header = ["method"]
     for column in columns:
         if column.scale:
-            end = f"1 = {number(column.scale.best)}" if column.scale.top == ORACLE else "1 = best method"
+            end = f"1 = {number(column.scale.best)}"
             header.append(f"{printable(column.name)}\n{end if column.scale.measurable else 'not measurable'}")
     lines = [
         [printable(row.method), *(_place(row.scores[column.digest].scaled) for column in columns)]
         for row in rows
         if row.status == "ok"
     ]
-    title = f"From {CONTROL} (0) to the best possible explanation, or the best method (1)"
-    return Grid(f"{title}, on operators that no method used", header, lines)
+    return Grid(f"From {CONTROL} (0) to the best possible explanation (1)", header, lines)
 
 
 def _place(scaled: Estimate | None) -> str:
@@ -126,8 +118,8 @@ def _costs(board: Leaderboard) -> Grid:
     lines = []
     for row in board.rows:
         if spend := row.spend:
-            away = [row.scores[column.digest].away for column in first]
-            worth = [NO_NUMBER if each is None else with_half(each) for each in away]
+            scores = [row.scores[column.digest].adjusted for column in first]
+            worth = [NO_NUMBER if each is None else with_half(each) for each in scores]
             mark = FRONT if any(row.method in each for each in best) else ""
             back = f" (+{amount(spend.backwards)})" if spend.backwards else ""
             passes = f"{amount(spend.forwards)}{back}{mark if unit == 'passes' else ''}"
@@ -145,15 +137,15 @@ def _details(column: Column, rows: Sequence[Row]) -> Grid:
     """One metric: differences from random and from the best with their intervals, and each operator's mean."""
     operators = [operator for operator in column.operators if operator]
     header = ["method", f"minus {CONTROL}", "", "p", "d_z", "minus best\nof the others", "p of best"]
-    header += ["home"] if operators else []
+    header += ["away", "home"] if operators else []
     lines = []
     for row in rows:
         if score := row.scores.get(column.digest):
             beside_random = [with_ends(score.difference), score.verdict, p_value(score.p), number(score.effect)]
             beside_best = [with_ends(score.behind), p_value(score.best_p)]
-            home = [number(score.home)] if operators else []
+            means = [number(score.away), number(score.home)] if operators else []
             each = [number(score.by_operator.get(operator)) for operator in operators]
-            lines.append([printable(row.method), *beside_random, *beside_best, *home, *each])
+            lines.append([printable(row.method), *beside_random, *beside_best, *means, *each])
     if not lines:
         return Grid(printable(column.title), ["method"], [])
     if operators:

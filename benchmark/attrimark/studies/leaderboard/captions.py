@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from attrimark.document.characters import count, number, printable
+from attrimark.document.estimates import with_half
 from attrimark.document.grid import BETTER
 from attrimark.results.model_metrics import banner as weak_model
-from attrimark.results.scores import CONTROL
+from attrimark.results.scores import CONTROL, CONTROL_METHOD
 from attrimark.statistics.intervals import CROSSED, FEWEST_SEEDS, NO_INTERVAL, NO_SPREAD
 from attrimark.suite.names import cell_name
 
-from .board import NOTHING_LEFT, ORACLE, Column, Leaderboard
+from .board import NOTHING_LEFT, Column, Leaderboard
 
 
 def title(board: Leaderboard) -> str:
@@ -48,21 +49,25 @@ def caption(board: Leaderboard) -> Iterator[str]:
 def footnotes(board: Leaderboard) -> Iterator[str]:
     """What the marks mean, then what is missing and why."""
     scores = [score for row in board.rows for score in row.scores.values()]
-    for method in dict.fromkeys(score.away.method for score in scores if score.away):
+    for method in dict.fromkeys(score.adjusted.method for score in scores if score.adjusted):
         about = "new seeds and new texts" if method == CROSSED else method
         if method in (NO_INTERVAL, NO_SPREAD):
             yield f"A number without ±: {method}."
         else:
             yield f"± half of a {board.level:.0%} interval; it speaks for {about}."
-    counts = {column.headline: column.comparisons for column in board.columns if column.comparisons}
-    if counts:
+    marked = [column for column in board.columns if column.comparisons]
+    if marked:
+        primary = [column.title for column in marked if column.primary]
+        together = f" and the primary metrics (Bonferroni): {', '.join(primary)}" if primary else ""
         yield (
-            f"{BETTER} better, ▾ worse than {CONTROL} on average, ~ not told apart from it, on the same seeds, texts "
-            f"and operators; at {board.level:.0%} over the {' and '.join(map(str, counts.values()))} comparisons of "
-            "a table together (max-T over methods, Bonferroni over metrics)."
+            f"{BETTER} significantly better, ▾ worse than {CONTROL}, on the same seeds, texts and operators, and with "
+            "the same sign under every family of operators; ~ no significant difference. Family-wise "
+            f"{board.level:.0%} over the methods (max-T){together}."
         )
+        if primary and (others := [column.title for column in marked if not column.primary]):
+            yield f"Exploratory, each at {board.level:.0%} by itself: {', '.join(others)}."
     elif scores:
-        yield f"No marks: there is no {CONTROL} to compare with, or too few texts."
+        yield f'No marks: there are too few texts, or no "{CONTROL_METHOD}" among the methods to compare with.'
     if any(score.verdict in ("higher", "lower") for score in scores):
         yield f"> higher, < lower than {CONTROL} on average, by metrics that describe: neither is better."
     if any(score.next_seed is not None for score in scores):
@@ -70,10 +75,14 @@ def footnotes(board: Leaderboard) -> Iterator[str]:
             "next seed: the probability that a network trained with one more seed shows the same sign of the "
             f"difference from {CONTROL} on new texts."
         )
-    if any(score.among_best for score in scores):
-        yield f"• cannot be told apart from the best, by the {board.level:.0%} model confidence set of its column."
+    if any(score.may_be_best for score in scores):
+        how = f"({board.level:.0%}, Hsu's comparisons with the best)"
+        yield f"• may be the best: no other method is shown to be better {how}."
     if any(operator for column in board.columns for operator in column.operators):
-        yield "A score is the mean over the removal operators that the method did not use itself."
+        yield (
+            "A score is a least-squares mean over the families of removal operators (mask; delete, attention; mean, "
+            "pad) that the method does not use itself; two methods are compared under those that neither uses."
+        )
     for column in board.columns:
         yield from map(printable, _about(board, column))
     for row in board.rows:
@@ -85,7 +94,7 @@ def footnotes(board: Leaderboard) -> Iterator[str]:
 
 
 def has_scores(board: Leaderboard) -> bool:
-    return any(score.away for row in board.rows for score in row.scores.values())
+    return any(score.adjusted for row in board.rows for score in row.scores.values())
 
 
 def random_over_best(column: Column) -> str:
@@ -101,9 +110,12 @@ def _about(board: Leaderboard, column: Column) -> Iterator[str]:
             f"{NOTHING_LEFT}: most of such a number is no merit of a method."
         )
     if column.scale and not column.scale.measurable:
-        top = "the best possible explanation" if column.scale.top == ORACLE else "the best method"
-        yield f"{column.title}: not measurable: the range from {CONTROL} to {top} is within noise."
+        ends = f"from {CONTROL} to the best possible explanation"
+        yield f"{column.title}: not measurable: the range {ends} is within noise."
     if 0 < column.texts < board.texts:
         yield f"{column.title}: {count(column.texts, 'text')} with a value for every method."
-    if column.operators and not column.neutral and column.texts:
-        yield f"{column.title}: every operator is some method's own, so none says which method is best."
+    if column.home_advantage:
+        yield (
+            f"{column.title}: home advantage {with_half(column.home_advantage)}: what methods score under their own "
+            "family of operators, above what their other scores let expect; it is left out."
+        )

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
+from attrimark_registry.removal import family_of
 from jaxtyping import Bool, Float
 
 from attrimark.results.entries import Entry
-from attrimark.results.scores import BySeedAndText, ScoreArray, foreign, operators_of
-from attrimark.statistics.ties import resolved
+from attrimark.results.scores import BySeedAndText, ScoreArray, families_of, foreign, operators_of
+from attrimark.statistics.least_squares_means import Weights, least_squares_means
+from attrimark.statistics.pairs import Pairs
+from attrimark.statistics.ties import difference
 
 Bounds = Mapping[Literal["reached", "worst", "best"], Mapping[str, ScoreArray]]
+NOT_LINKED = "shares no family of removal operators with the other methods"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +31,6 @@ class Comparison:
         scores: by the method's label, all on the same seeds, texts and operators.
         reasons: of the methods that have no score.
         control: the label of the random one.
-        neutral: which operators no method used itself.
         bounds: what each explanation `reached`, by label, and the `worst` and the `best` possible; None unless the
             metric tells its bounds for every text.
     """
@@ -35,7 +40,6 @@ class Comparison:
     scores: Mapping[str, ScoreArray]
     reasons: Mapping[str, str]
     control: str | None
-    neutral: Bool[np.ndarray, " operators"]
     bounds: Bounds | None = None
 
     @property
@@ -43,28 +47,96 @@ class Comparison:
         """By the method's label."""
         return {label: array.values for label, array in self.scores.items()}
 
-    def over(self, label: str, operators: Bool[np.ndarray, " operators"]) -> BySeedAndText:
-        """A method's mean over some of the operators."""
-        return self.scores[label].over(operators)
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        """Of the operators, each by its first."""
+        return tuple(families_of(self.operators))
 
-    def neutrally(self) -> dict[str, BySeedAndText]:
-        """Each method's mean over the operators that no method used, as it is to be compared with the others'."""
-        same = resolved(self.values)
-        return {label: grid[:, :, self.neutral].mean(axis=2) for label, grid in same.items()}
+    @cached_property
+    def foreign(self) -> Bool[np.ndarray, "methods families"]:
+        """The families that each method uses no operator of."""
+        used = [{family_of(operator) for operator in array.home} for array in self.scores.values()]
+        return np.array([[family not in own for family in self.families] for own in used], dtype=bool).reshape(
+            len(self.scores), len(self.families)
+        )
 
-    def differences(self) -> dict[str, BySeedAndText]:
-        """Each method minus random, under the operators that neither of them used itself."""
+    @cached_property
+    def _weights(self) -> Weights:
+        return least_squares_means(self.foreign, ~self.foreign)
+
+    def adjusted(self, arrays: Mapping[str, ScoreArray]) -> dict[str, BySeedAndText]:
+        """Least-squares means of each method over the families that are foreign to it; NaN where it has none."""
+        cells = self._by_family(arrays)
+        weighted = np.einsum("mnf,nstf->mst", np.nan_to_num(self._weights.means), cells)
+        weighted[np.isnan(self._weights.means).any(axis=(1, 2))] = np.nan
+        return dict(zip(arrays, weighted, strict=True))
+
+    def home_advantage(self) -> BySeedAndText | None:
+        """What methods score under the families that they use themselves, above what the others let expect."""
+        if not self.scores or np.isnan(self._weights.surplus).any():
+            return None
+        return np.einsum("nf,nstf->st", self._weights.surplus, self._by_family(self.scores))
+
+    def differences(self) -> dict[str, Float[np.ndarray, "seeds texts families"]]:
+        """Each method minus random, under the families that neither of them uses."""
         if self.control is None:
             return {}
-        found = {}
         control = self.scores[self.control]
-        for label, array in self.scores.items():
-            both = foreign(self.operators, array.home, control.home)
-            if label != self.control and both.any():
-                # of the two alone: what else is in the table moves no difference
-                same = resolved({"method": array.values[:, :, both], "control": control.values[:, :, both]})
-                found[label] = (same["method"] - same["control"]).mean(axis=2)
-        return found
+        found = {
+            label: self._difference(array, control) for label, array in self.scores.items() if label != self.control
+        }
+        return {label: each for label, each in found.items() if each.shape[2]}
+
+    def pairs(self, higher_is_better: bool) -> Pairs:
+        """Every two methods, random among them, on the families that are foreign to both."""
+        sign = 1 if higher_is_better else -1
+        labels, count = tuple(self.scores), len(self.scores)
+        leads = np.zeros((count, count, *self._shape))
+        comparable, ahead = np.zeros((2, count, count), dtype=bool)
+        parts: dict[tuple[str, frozenset[str]], BySeedAndText] = {}
+        weights: dict[tuple[int, int], tuple[int, int]] = {}
+        for first, second in combinations(range(count), 2):
+            one, other = self.scores[labels[first]], self.scores[labels[second]]
+            found = sign * self._difference(one, other)
+            if not found.shape[2]:
+                continue
+            comparable[first, second] = comparable[second, first] = True
+            leads[first, second] = found.mean(axis=2)
+            leads[second, first] = -leads[first, second]
+            means = found.mean(axis=(0, 1))
+            ahead[first, second], ahead[second, first] = _all_one_way(means), _all_one_way(-means)
+            both = foreign(self.operators, one.home, other.home)
+            shared = frozenset(np.array(self.operators)[both].tolist())
+            keys = (labels[first], shared), (labels[second], shared)
+            for key, array in zip(keys, (one, other), strict=True):
+                if key not in parts:
+                    parts[key] = sign * array.over(both)
+            places = list(parts)
+            weights[first, second] = places.index(keys[0]), places.index(keys[1])
+        made = np.zeros((count, count, len(parts)))
+        for (first, second), (plus, minus) in weights.items():
+            made[first, second, [plus, minus]] = 1.0, -1.0
+            made[second, first, [plus, minus]] = -1.0, 1.0
+        stacked = np.stack(list(parts.values())) if parts else np.zeros((0, *self._shape))
+        return Pairs(labels, leads, comparable, ahead, stacked, made)
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return next((array.values.shape[:2] for array in self.scores.values()), (0, 0))
+
+    def _by_family(self, arrays: Mapping[str, ScoreArray]) -> Float[np.ndarray, "methods seeds texts families"]:
+        groups = families_of(self.operators).values()
+        places = [[*map(self.operators.index, group)] for group in groups]
+        return np.stack([np.stack([a.values[:, :, each].mean(axis=2) for each in places], -1) for a in arrays.values()])
+
+    def _difference(self, one: ScoreArray, other: ScoreArray) -> Float[np.ndarray, "seeds texts families"]:
+        """Of the two alone, by family: what else is in the table moves no difference."""
+        both = foreign(self.operators, one.home, other.home)
+        operators = [operator for operator, kept in zip(self.operators, both, strict=True) if kept]
+        minus = difference(one.values[:, :, both], other.values[:, :, both])
+        groups = families_of(operators).values()
+        means = [minus[:, :, [*map(operators.index, group)]].mean(axis=2) for group in groups]
+        return np.stack(means, axis=-1) if means else np.zeros((*minus.shape[:2], 0))
 
 
 def compared(entries: Sequence[Entry], digest: str, texts: Sequence[str]) -> Comparison:
@@ -88,9 +160,13 @@ def compared(entries: Sequence[Entry], digest: str, texts: Sequence[str]) -> Com
         scores=scored,
         reasons=reasons,
         control=next((each.label for each in ranked if each.is_control), None),
-        neutral=foreign(operators, *(array.home for array in scored.values())),
         bounds=_bounds(ranked, digest, kept, operators),
     )
+
+
+def _all_one_way(means: Float[np.ndarray, " families"]) -> bool:
+    """Whether none of them is negative, and some is positive."""
+    return bool((means >= 0).all() and (means > 0).any())
 
 
 def _bounds(entries: Sequence[Entry], digest: str, texts: Sequence[str], operators: Sequence[str]) -> Bounds | None:

@@ -1,8 +1,8 @@
 """Records compared: for each dataset × model × chain, which method is better than random, and how surely.
 
-Comparisons are paired: the same seeds, texts and removal operators on both sides. A method's score is its
-*away score*, the mean over the operators that it did not use itself, because sharing the metric's operator is
-an advantage larger than most differences between methods.
+Comparisons are paired: the same seeds, texts and removal operators on both sides. Two methods are compared under the
+families of operators that neither of them uses, because sharing the metric's family is an advantage as large as most
+differences between methods; a method's score is its least-squares mean over the families that are foreign to it.
 
 `entries` makes arrays of records, `comparison` aligns them, `verdicts` says what they mean, `board` holds the outcome.
 """
@@ -21,6 +21,9 @@ from attrimark.results.entries import Entry, Place, by_place, entries_of, seeds_
 from attrimark.results.model_metrics import accuracy_of, alone
 from attrimark.results.nothing import Nothing
 from attrimark.results.versions import mixed_versions
+from attrimark.statistics.intervals import crossed_interval
+from attrimark.statistics.linear_extension import linear_extension
+from attrimark.suite.suite import MOST_OF_EXPLANATIONS, Suite
 
 from .board import Column, Leaderboard, Row, Scale, Score
 from .comparison import Comparison, compared
@@ -28,19 +31,28 @@ from .pareto import costs
 from .verdicts import scores_of
 
 
-def leaderboards(records: Sequence[Record], metrics: Mapping[str, Metric], level: float = 0.95) -> list[Leaderboard]:
+def leaderboards(
+    records: Sequence[Record],
+    metrics: Mapping[str, Metric],
+    level: float = 0.95,
+    primary: Sequence[str] = (),
+    margin: float = Suite.margin,
+) -> list[Leaderboard]:
     """One leaderboard for each dataset × model × chain, in the order of the records.
 
     Args:
         metrics: by digest, in the order of the columns; measures of other metrics are not shown.
-        level: of each method's own interval, and of all comparisons of a table together.
+        level: of each method's own interval, and of the comparisons of a board's primary metrics together.
+        primary: names of the metrics that were chosen before the run; by default the first three of the headline.
+        margin: how far behind the best a recommended method may be, as a share of the range from random to the best
+            possible value.
 
     Raises:
         Nothing: there are no records of methods.
         AttrimarkError: two records cannot be told apart by their specs.
     """
     boards = [
-        _board(place, group, metrics, level)
+        _board(place, group, metrics, level, primary, margin)
         for place, group in by_place(records).items()
         if any(record.specs["method"] is not None for record in group)
     ]
@@ -49,14 +61,21 @@ def leaderboards(records: Sequence[Record], metrics: Mapping[str, Metric], level
     return boards
 
 
-def _board(place: Place, records: Sequence[Record], metrics: Mapping[str, Metric], level: float) -> Leaderboard:
+def _board(
+    place: Place,
+    records: Sequence[Record],
+    metrics: Mapping[str, Metric],
+    level: float,
+    primary: Sequence[str],
+    margin: float,
+) -> Leaderboard:
     explaining = [record for record in records if record.specs["method"] is not None]
     models = [record for record in records if record.specs["method"] is None]
     seeds, notes = seeds_of(explaining)
     entries = entries_of(explaining, seeds)
     ok = [entry for entry in entries if entry.status[0] == "ok"]
     texts, left_out = shared_texts(ok)
-    columns, scores = _columns(ok, texts, metrics, level)
+    columns, scores = _columns(ok, texts, metrics, level, primary, margin)
     rows = [
         Row(
             entry.label,
@@ -97,37 +116,63 @@ def _warnings(records: Sequence[Record]) -> list[str]:
 
 
 def _columns(
-    entries: Sequence[Entry], texts: Sequence[str], metrics: Mapping[str, Metric], level: float
+    entries: Sequence[Entry],
+    texts: Sequence[str],
+    metrics: Mapping[str, Metric],
+    level: float,
+    primary: Sequence[str],
+    margin: float,
 ) -> tuple[tuple[Column, ...], Mapping[str, Mapping[str, Score]]]:
     """The metrics that judged any method, and by digest each method's score."""
     comparisons = {
         digest: compared(entries, digest, texts) for digest in metrics if any(entry.knows(digest) for entry in entries)
     }
-    pairs = {digest: len(each.differences()) for digest, each in comparisons.items()}
+    first = primary_of({digest: metrics[digest] for digest in comparisons}, primary)
     columns, scores = [], {}
     for digest, comparison in comparisons.items():
         metric = metrics[digest]
-        beside = [pairs[each] for each in pairs if metrics[each].headline is metric.headline]
-        scores[digest], scale = scores_of(comparison, entries, metric, level, sum(map(bool, beside)))
-        columns.append(_column(digest, metric, comparison, sum(beside), scale))
+        pairs = None if metric.higher_is_better is None else comparison.pairs(metric.higher_is_better)
+        scores[digest], scale = scores_of(
+            comparison, entries, metric, pairs, level, len(first) if digest in first else 1
+        )
+        advantage = comparison.home_advantage()
+        column = Column(
+            digest=digest,
+            name=metric.name,
+            title=str(metric),
+            higher_is_better=metric.higher_is_better,
+            unit=metric.unit,
+            headline=metric.headline,
+            operators=comparison.operators,
+            ahead=pairs.above if pairs else {},
+            home_advantage=None if advantage is None else crossed_interval(advantage, level),
+            texts=len(comparison.texts),
+            comparisons=len(comparison.differences()),
+            random_over_best=_random_over_best(comparison, metric.higher_is_better),
+            primary=digest in first,
+            margin=_margin(metric, comparison, scale, margin),
+            separates=any(score.verdict == "better" for score in scores[digest].values()),
+            scale=scale,
+        )
+        columns.append(column)
     return tuple(columns), scores
 
 
-def _column(digest: str, metric: Metric, comparison: Comparison, comparisons: int, scale: Scale | None) -> Column:
-    return Column(
-        digest=digest,
-        name=metric.name,
-        title=str(metric),
-        higher_is_better=metric.higher_is_better,
-        unit=metric.unit,
-        headline=metric.headline,
-        operators=comparison.operators,
-        neutral=tuple(np.array(comparison.operators)[comparison.neutral].tolist()),
-        texts=len(comparison.texts),
-        comparisons=comparisons,
-        random_over_best=_random_over_best(comparison, metric.higher_is_better),
-        scale=scale,
-    )
+def primary_of(metrics: Mapping[str, Metric], named: Sequence[str]) -> tuple[str, ...]:
+    """The digests of the primary metrics: those named, else the first of the headline that say what is better."""
+    judging = {digest: metric for digest, metric in metrics.items() if metric.higher_is_better is not None}
+    chosen = [digest for digest, metric in judging.items() if any(metric.goes_by(name) for name in named)]
+    headline = [digest for digest, metric in judging.items() if metric.headline]
+    return tuple((chosen or headline)[:MOST_OF_EXPLANATIONS])
+
+
+def _margin(metric: Metric, comparison: Comparison, scale: Scale | None, share: float) -> float | None:
+    """In units of the metric; None where there is no random, or no best possible value."""
+    if metric.higher_is_better is None or comparison.control is None:
+        return None
+    random = comparison.scores[comparison.control].mean
+    best = scale.best if scale else metric.bounds[1 if metric.higher_is_better else 0]
+    return None if random is None or not np.isfinite(best) else share * abs(best - random)
 
 
 def _random_over_best(comparison: Comparison, higher_is_better: bool | None) -> dict[str, float]:
@@ -145,19 +190,23 @@ def _random_over_best(comparison: Comparison, higher_is_better: bool | None) -> 
 def best_first(board: Leaderboard) -> Leaderboard:
     """Sorted by the first headline metric, as tables show it, the cheaper of two that look alike before the other.
 
-    Then those without a score, then those that are not ok.
+    None is before one that is better under every family of operators that neither of the two uses. Then those without a
+    score, then those that are not ok.
     """
     first, spent = board.first, costs(board)
 
-    def place(row: Row) -> tuple[int, float, float]:
+    def key(row: Row) -> tuple[int, float, float]:
         if row.status != "ok":
             return 2, 0.0, 0.0
-        away = row.scores[first.digest].away if first else None
-        if first is None or away is None:
+        adjusted = row.scores[first.digest].adjusted if first else None
+        if first is None or adjusted is None:
             return 1, 0.0, 0.0
-        return 0, as_shown(-away.mean if first.higher_is_better else away.mean), spent.get(row.method, np.inf)
+        shown = as_shown(-adjusted.mean if first.higher_is_better else adjusted.mean)
+        return 0, shown, spent.get(row.method, np.inf)
 
-    return replace(board, rows=tuple(sorted(board.rows, key=place)))
+    rows = {row.method: row for row in board.rows}
+    order = linear_extension({label: key(row) for label, row in rows.items()}, first.ahead if first else {})
+    return replace(board, rows=tuple(rows[label] for label in order))
 
 
 def _refused(records: Iterable[Record], metrics: Mapping[str, Metric]) -> tuple[str, ...]:

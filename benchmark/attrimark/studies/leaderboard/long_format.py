@@ -15,10 +15,10 @@ FIELDS: tuple[str, ...] = (
     "dataset", "model", "chain", "setting", "texts", "seeds", "weak",
     "method", "status", "reason", "operator", "replicates",
     "metric", "better", "headline", "metric_texts", "not_measurable",
-    "mean", "low", "high", "level", "speaks_for", "home", "neutral",
+    "mean", "low", "high", "level", "speaks_for", "away", "home",
     "difference", "difference_low", "difference_high", "p", "verdict", "next_seed", "effect",
-    "behind", "behind_low", "behind_high", "best_p", "among_best",
-    "scaled", "scaled_low", "scaled_high", "scale_top", "measurable",
+    "behind", "behind_low", "behind_high", "best_p", "may_be_best",
+    "scaled", "scaled_low", "scaled_high", "measurable",
     "front", "seconds", "forwards", "backwards", "tokens", "gflops", "peak_megabytes",
 )  # fmt: skip
 
@@ -63,20 +63,19 @@ def _of_column(column: Column) -> Mapping[str, Any]:
         "headline": column.headline,
         "metric_texts": column.texts,
         "not_measurable": " ".join(column.not_measurable),
-        "scale_top": column.scale and column.scale.top,
         "measurable": column.scale and column.scale.measurable,
     }
 
 
 def _of_score(score: Score) -> Mapping[str, Any]:
-    away = score.away
+    adjusted = score.adjusted
     return {
         "reason": score.reason,
-        **_ends("", away),
-        "level": away and away.level,
-        "speaks_for": away and away.method,
+        **_ends("", adjusted),
+        "level": adjusted and adjusted.level,
+        "speaks_for": adjusted and adjusted.method,
+        "away": score.away,
         "home": score.home,
-        "neutral": score.neutral,
         **_ends("difference", score.difference),
         "p": score.p,
         "verdict": score.verdict,
@@ -84,7 +83,7 @@ def _of_score(score: Score) -> Mapping[str, Any]:
         "effect": score.effect,
         **_ends("behind", score.behind),
         "best_p": score.best_p,
-        "among_best": score.among_best,
+        "may_be_best": score.may_be_best,
         **_ends("scaled", score.scaled),
     }
 

@@ -14,7 +14,7 @@ MARKS: Mapping[str, str] = {
     "▾": f"worse than {CONTROL}",
     ">": f"higher than {CONTROL}, which is neither better nor worse",
     "<": f"lower than {CONTROL}, which is neither better nor worse",
-    "~": f"not told apart from {CONTROL}",
-    BEST: "not told apart from the best",
+    "~": f"no significant difference from {CONTROL}",
+    BEST: "may be the best",
     FRONT.strip(): "no method is as good for less",
 }

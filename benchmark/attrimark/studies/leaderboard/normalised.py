@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from attrimark_registry.attribution import Record
 from attrimark_registry.errors import AttrimarkError
 from attrimark_registry.plugin import Metric, SubsetMetric
@@ -168,10 +169,12 @@ def _compared(
 
 
 def _score(comparison: Comparison, method: str, level: float) -> Estimate | None:
-    """On the operators that no method used itself, or on all of them where there are none such."""
-    operators = comparison.neutral if comparison.neutral.any() else comparison.neutral | True
+    """Of the least-squares means; None where the method shares no family of operators with the others."""
     if comparison.bounds is None:
-        return crossed_interval(comparison.over(method, operators), level)
-    reached, worst, best = (comparison.bounds[name][method].over(operators) for name in ("reached", "worst", "best"))
+        adjusted = comparison.adjusted(comparison.scores)[method]
+        return crossed_interval(adjusted, level) if np.isfinite(adjusted).all() else None
+    reached, worst, best = (
+        comparison.adjusted(comparison.bounds[name])[method] for name in ("reached", "worst", "best")
+    )
     span = best - worst
     return ratio_of_means(reached - worst, span, level) if abs(span.mean()) > FLAT else None

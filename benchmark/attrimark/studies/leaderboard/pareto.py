@@ -9,6 +9,7 @@ from attrimark.document.characters import as_shown, better
 from attrimark.document.figures import COLOURS
 from attrimark.document.titles import set_title, verbatim
 from attrimark.statistics.intervals import Estimate
+from attrimark.statistics.linear_extension import linear_extension
 from attrimark.suite.names import cell_name
 
 from .board import Column, Leaderboard
@@ -36,35 +37,42 @@ def costs(board: Leaderboard) -> dict[str, float]:
 
 
 def front(board: Leaderboard, column: Column) -> tuple[str, ...]:
-    """The methods of which no other is at most as expensive and at least as good, and different; cheapest first.
+    """The methods that none of at most their cost is better than; cheapest first.
 
-    They are the best choices at their budget, by mean away score as tables show it, to three decimals: whether the
-    difference to the next is real is for the intervals to say. Where neither more nor less is better there is no front.
+    Better is what tables order by: the adjusted score, to three decimals, but never against a method that is better
+    under every family of operators. Whether the difference to the next is real is for the intervals to say. Where
+    neither more nor less is better there is no front.
     """
     if column.higher_is_better is None:
         return ()
-    spent, sign = costs(board), 1 if column.higher_is_better else -1
-    points = {method: (spent[method], as_shown(-sign * away.mean)) for method, away in _scores(board, column).items()}
-    kept = [
-        method
-        for method, point in points.items()
-        if not any(other != point and other[0] <= point[0] and other[1] <= point[1] for other in points.values())
-    ]
-    return tuple(sorted(kept, key=lambda method: points[method]))
+    spent, sign = costs(board), -1 if column.higher_is_better else 1
+    shown = {method: as_shown(sign * each.mean) for method, each in _scores(board, column).items()}
+    keys = {method: (score, spent[method]) for method, score in shown.items()}
+    place = {method: rank for rank, method in enumerate(linear_extension(keys, column.ahead))}
+
+    def excluded(method: str) -> bool:
+        return any(
+            spent[other] <= spent[method]
+            and place[other] < place[method]
+            and (keys[other] != keys[method] or other in column.ahead.get(method, ()))
+            for other in keys
+        )
+
+    return tuple(sorted((method for method in keys if not excluded(method)), key=lambda method: keys[method][::-1]))
 
 
 def pareto(board: Leaderboard, column: Column) -> Figure:
-    """Each method's away score with its interval against its cost, numbered by cost; a line along the front."""
+    """Each method's score with its interval against its cost, numbered by cost; a line along the front."""
     from matplotlib.figure import Figure
 
     spent, scores, best = costs(board), _scores(board, column), front(board, column)
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axis = figure.subplots()
     for number, method in enumerate(sorted(scores, key=lambda method: spent[method]), start=1):
-        away, colour = scores[method], COLOURS[0] if method in best else "dimgrey"
-        bar = [[away.mean - away.low], [away.high - away.mean]] if away.low <= away.mean <= away.high else None
-        axis.errorbar(spent[method], away.mean, yerr=bar, fmt="none", color=colour, capsize=2, elinewidth=0.8)
-        (point,) = axis.plot(spent[method], away.mean, marker=f"${number}$", linestyle="", color=colour)
+        score, colour = scores[method], COLOURS[0] if method in best else "dimgrey"
+        bar = [[score.mean - score.low], [score.high - score.mean]] if score.low <= score.mean <= score.high else None
+        axis.errorbar(spent[method], score.mean, yerr=bar, fmt="none", color=colour, capsize=2, elinewidth=0.8)
+        (point,) = axis.plot(spent[method], score.mean, marker=f"${number}$", linestyle="", color=colour)
         point.set(label=verbatim(method), markersize=8, markeredgewidth=0.4)
     paid = [spent[each] for each in scores if spent[each] > 0]
     if paid:  # a method without cost stands at 0, left of all powers of ten
@@ -82,9 +90,9 @@ def pareto(board: Leaderboard, column: Column) -> Figure:
 
 
 def _scores(board: Leaderboard, column: Column) -> Mapping[str, Estimate]:
-    """Away scores of the methods that have one, and a cost."""
+    """Adjusted scores of the methods that have one, and a cost."""
     return {
-        row.method: away
+        row.method: adjusted
         for row in board.rows
-        if row.spend and column.digest in row.scores and (away := row.scores[column.digest].away)
+        if row.spend and column.digest in row.scores and (adjusted := row.scores[column.digest].adjusted)
     }

@@ -9,7 +9,7 @@ from functools import partial
 from attrimark.document.section import Drawing, Section
 
 from .across_tables import section_of as section_across
-from .answers import answer, warnings
+from .answers import answers, warnings
 from .board import Leaderboard
 from .board_grids import grids
 from .captions import caption, footnotes, has_scores, title
@@ -35,13 +35,12 @@ def section_of(board: Leaderboard, details: bool = False, place: int = 1) -> Sec
         details: show differences from random and from the best, home scores, and the score under each operator among
             the other tables, and not folded.
     """
-    said = answer(board)
     tables = tuple(grids(board, details=True))
     shown = tables if details else tuple(grids(board, details=False))
     more = tables[len(shown) :]
     return Section(
         title(board),
-        answers=(said,) if said else (),
+        answers=tuple(answers(board)),
         warnings=tuple(warnings(board)),
         sentences=tuple(caption(board)),
         grids=shown,

@@ -167,11 +167,9 @@ def _by_title(boards: Iterable[Leaderboard], metric: str | None = None) -> dict[
 
 
 def _scores(board: Leaderboard, column: Column) -> dict[str, float]:
-    """By method, on the operators that no method used, where there are any: methods are ranked among each other."""
+    """By method, what orders the board."""
     scores = {row.method: row.scores[column.digest] for row in board.rows if column.digest in row.scores}
-    if column.neutral:
-        return {method: score.neutral for method, score in scores.items() if score.neutral is not None}
-    return {method: score.away.mean for method, score in scores.items() if score.away}
+    return {method: score.adjusted.mean for method, score in scores.items() if score.adjusted}
 
 
 def _is_better(board: Leaderboard, column: Column, method: str) -> bool:

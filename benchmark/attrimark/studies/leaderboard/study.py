@@ -60,7 +60,8 @@ class Leaderboard(Study):
         if metric:
             check_column(metric, results.suite)
         records = list(results.records.values())
-        boards = leaderboards(records, results.metrics)
+        suite = results.suite
+        boards = leaderboards(records, results.metrics, primary=suite.primary, margin=suite.margin)
         if not any(board.tells for board in boards):
             return boards
         if across == "ranks":

@@ -24,7 +24,7 @@ from attrimark.results.nothing import Nothing
 from attrimark.results.outputs_file import outputs_path, read_outputs
 from attrimark.results.raw_outputs import RawOutputs
 from attrimark.results.results import Results
-from attrimark.results.scores import ScoreArray
+from attrimark.results.scores import CONTROL, ScoreArray, is_control
 from attrimark.suite.choices import LABELS, Choices
 from attrimark.suite.matrix import Cell
 
@@ -128,7 +128,7 @@ def _multiverse(
         best_first = sorted(ranks, key=ranks.__getitem__, reverse=True)
         contestants = {each.label: Contestant(each.label, each.home, values[each][metric]) for each in best_first}
         ranked[metric] = tuple(contestants)
-        pairs = [_known(pair, ranked[metric])] if pair else _pairs(best_first)
+        pairs = [_known(_labels(pair), ranked[metric])] if pair else _pairs(best_first)
         curves += [curve(metric, contestants[a], contestants[b], levels, own) for a, b in pairs]
     return Multiverse(
         dataset=place.dataset,
@@ -162,7 +162,7 @@ def _lacking(entry: Entry, cells: Mapping[str, Cell], folder: Path, choices: Cho
 def _shared(lists: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
     """What all have, in the order of the first."""
     common = set.intersection(*map(set, lists))
-    return tuple(each for each in lists[0] if each in common)
+    return tuple(each for each in dict.fromkeys(lists[0]) if each in common)
 
 
 def _levels(choices: Choices, every: Sequence[RawOutputs], texts: Sequence[str]) -> tuple[Levels, tuple[str, ...]]:
@@ -225,10 +225,12 @@ def _values(runs: Runs, entry: Entry, texts: Sequence[str], levels: Levels) -> d
 def _aligned(
     outputs: RawOutputs, lost: Float[np.ndarray, "2 some any poolings lengths"], texts: Sequence[str], levels: Levels
 ) -> Float[np.ndarray, "2 texts operators poolings lengths"]:
-    """With the texts and operators that all cells share, in one order."""
-    here = [outputs.texts.index(text) for text in texts]
+    """With the texts and operators that all cells share, in one order; of a text explained in several ways the mean."""
+    places: dict[str, list[int]] = {}
+    for place, text in enumerate(outputs.texts):
+        places.setdefault(text, []).append(place)
     operators = [outputs.operators.index(name) for name in levels.operators]
-    return lost[:, here][:, :, operators]
+    return np.stack([lost[:, places[text]].mean(axis=1) for text in texts], axis=1)[:, :, operators]
 
 
 def _scores(entry: Entry, values: Values, own: Analysis, levels: Levels, texts: Sequence[str]) -> ScoreArray:
@@ -237,6 +239,12 @@ def _scores(entry: Entry, values: Values, own: Analysis, levels: Levels, texts: 
     invalid = ~np.isfinite(grid)
     values_there = np.where(invalid, np.nan, grid)
     return ScoreArray(entry.seeds, tuple(texts), levels.operators, values_there, invalid & False, invalid, entry.home)
+
+
+def _labels(pair: tuple[str, str]) -> tuple[str, str]:
+    """The methods as tables call them."""
+    first, second = (CONTROL if is_control(each) else each for each in pair)
+    return first, second
 
 
 def _pairs(best_first: Sequence[Entry]) -> list[tuple[str, str]]:

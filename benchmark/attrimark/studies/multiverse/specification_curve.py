@@ -17,7 +17,7 @@ import numpy as np
 from attrimark_registry.reading import Reading
 from jaxtyping import Float
 
-from attrimark.results.scores import foreign
+from attrimark.results.scores import foreign, over_families
 from attrimark.statistics.intervals import Estimate, crossed_interval, two_sided_p
 from attrimark.statistics.ties import resolved
 from attrimark.statistics.verdict import Verdict
@@ -141,10 +141,11 @@ def curve(metric: str, a: Contestant, b: Contestant, levels: Levels, own: Analys
 
     def found(analysis: Analysis) -> Finding:
         operators = away if analysis.operator == AWAY else [name == analysis.operator for name in levels.operators]
+        chosen = [name for name, kept in zip(levels.operators, operators, strict=True) if kept]
         place = levels.poolings.index(analysis.pooling), levels.lengths.index(analysis.length)
         grid = pairs[analysis.value, analysis.whose][:, :, operators, *place]
         # where every operator is one method's own, no text has a value
-        difference = grid.mean(axis=2) if grid.shape[2] else np.full(grid.shape[:2], np.nan)
+        difference = over_families(grid, chosen, np.ones(len(chosen), dtype=bool))
         content = np.ascontiguousarray(difference).tobytes()
         if content not in known:
             estimate = crossed_interval(difference, level)

@@ -244,7 +244,7 @@ def _judged(
     metric: Metric, sides: Mapping[str, tuple[BySeedAndText, BySeedAndText]], level: float, families: int
 ) -> Iterator[Change]:
     changed = {label: other - one for label, (one, other) in sides.items()}
-    judged = simultaneous(changed, np.random.default_rng(0), level)
+    judged = simultaneous(changed, level=level)
     for label, (one, other) in sides.items():
         versus, effect = judged[label], standardised(changed[label])
         yield Change(

@@ -18,7 +18,11 @@ from .locate import KeyPath
 
 LONGEST_ALIAS = 40
 ALIAS = re.compile(rf"(?=.{{1,{LONGEST_ALIAS}}}$)\w+(?:[ _\-.+']+\w+)*")
-KEPT = {"random": "it is the control, which every table names", "none": "it is no step of its own"}
+KEPT = {
+    "random": "it is the control, which every table names",
+    "chance": "tables call the control so",
+    "none": "it is no step of its own",
+}
 
 
 def read_plugin(catalog: Catalog, kind: Kind, given: Any, path: KeyPath, complaints: list[Complaint]) -> Plugin | None:

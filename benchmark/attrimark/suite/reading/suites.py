@@ -16,14 +16,14 @@ from typing import Annotated, Any
 
 from attrimark_registry.catalog import Catalog
 from attrimark_registry.names import nearest
-from attrimark_registry.plugin import Kind, Plugin, PopulationMetric
+from attrimark_registry.plugin import Kind, ModelMetric, Plugin, PopulationMetric
 from attrimark_registry.removal import Operator
 from attrimark_registry.text import Granularity
 from pydantic import BeforeValidator, Field, ValidationError
 
 from attrimark.suite.choices import Pooling
 from attrimark.suite.duration import seconds
-from attrimark.suite.suite import MOST_PRIMARY, Matrix, Suite
+from attrimark.suite.suite import MOST_OF_EXPLANATIONS, MOST_PRIMARY, Matrix, Suite
 
 from .complaints import complaints_of, keys_inside, must_be, unknown_key, validated
 from .document import Complaint, ConfigError, Document, read_document
@@ -44,6 +44,7 @@ SUITE_KEYS: Mapping[str, Any] = {
     "replicates": AtLeastOne,
     "isolate": bool,
     "primary": Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_PRIMARY)],
+    "margin": Annotated[float, Field(gt=0, lt=1)],
     "store_text": bool,
     "timeout": Annotated[float, BeforeValidator(seconds)],
 }
@@ -165,6 +166,13 @@ class _Reader:
         metrics = [each for matrix in matrices for each in matrix.metrics if not isinstance(each, PopulationMetric)]
         for index, value in enumerate(primary or ()):
             self.complaints.extend(not_among(value, names_of(metrics), (*path, index)))
+        judging = {each.digest: each for each in metrics if not isinstance(each, ModelMetric)}.values()
+        of_explanations = [name for name in primary or () if any(each.goes_by(name) for each in judging)]
+        if len(of_explanations) > MOST_OF_EXPLANATIONS:
+            several = (
+                f"at most {MOST_OF_EXPLANATIONS} metrics of explanations may be primary: they share one error rate"
+            )
+            self.complain(path, f"{several}, and {', '.join(of_explanations)} are {len(of_explanations)}")
 
     def keys(self, given: Mapping[str, Any], path: KeyPath, allowed: Sequence[str]) -> dict[str, Any]:
         """The values of a matrix's keys, where they are written; None where a value is wrong."""
