@@ -115,6 +115,38 @@ def test_what_cannot_be_told_from_random_is_a_tie():
     assert score_of(equal, "copy").verdict == "tie"
 
 
+def test_marks_of_a_metric_that_asks_no_network_come_of_the_words_in_other_orders():
+    rng = np.random.default_rng(0)
+    orders = rng.uniform(0.2, 0.4, size=(len(TEXTS), 199))
+
+    def agreeing(method, mean):
+        made = cells(method, flat(mean), metric=AGREEMENT, operators=("",))
+        return [
+            replace(record, measures=tuple(
+                replace(each, permuted=tuple(orders[TEXTS.index(each.example)].tolist())) for each in record.measures
+            ))
+            for record in made
+        ]  # fmt: skip
+
+    board = board_of(
+        cells("chance", flat(0.3), metric=AGREEMENT, operators=("",)), agreeing("knows", 0.6), agreeing("guesses", 0.3)
+    )
+    found = {name: score_of(board, name, AGREEMENT) for name in ("knows", "guesses")}
+    assert [each.verdict for each in found.values()] == ["better", "tie"]
+    assert found["knows"].p == pytest.approx(2 / 200)
+    assert "same scores on other words" in as_text(board).replace("\n  ", " ")
+    (column,) = board.columns
+    assert column.permuted
+    # results of an earlier version lack them: then random is what it is compared with
+    earlier = board_of(
+        *(
+            cells(name, flat(mean), metric=AGREEMENT, operators=("",))
+            for name, mean in (("chance", 0.3), ("knows", 0.6))
+        )
+    )
+    assert (score_of(earlier, "knows", AGREEMENT).verdict, earlier.columns[0].permuted) == ("better", False)
+
+
 def test_comparisons_of_a_table_share_its_level():
     many = board_of(cells("chance", flat(0.5)), *(cells(f"m{number}", flat(0.6)) for number in range(10)))
     assert score_of(many, "m0").difference.level == pytest.approx(0.95)

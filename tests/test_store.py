@@ -74,6 +74,17 @@ def test_no_value_turns_into_another(store, value):
     assert repr(measure.value) == repr(None if value is None else float(value))
 
 
+def test_values_in_other_orders_of_the_words_come_back_where_there_are_any(store):
+    kept = (
+        Measure("m1", "t1", "", 0.5, permuted=(0.25, float(np.float32(0.1)))),
+        Measure("m1", "t2", "", None),
+        Measure("m1", "t3", "", 1.0, {"kept": 0.5}, (1.0, 0.0)),
+        Measure("m2", "t1", "mask", 0.5),
+    )
+    store.save(replace(record(), measures=kept))
+    assert tuple(store.records(["c1"])["c1"].measures) == kept
+
+
 def test_records_come_in_the_order_asked_and_once(store):
     for cell in ("a", "b", "c"):
         store.save(record(cell))

@@ -119,13 +119,22 @@ class Attribution:
 
 @dataclass(frozen=True)
 class Measure:
-    """One metric's value on one example under one operator; None where the metric does not apply there."""
+    """One metric's value on one example under one operator.
 
-    metric: str  # content hash of the metric's identity
+    Attributes:
+        metric: content hash of the metric's identity.
+        operator: "" for metrics that remove nothing.
+        value: None where the metric does not apply.
+        permuted: by a metric that asks no network, its values for the same scores in other orders of the words; the
+            orders are the same for all methods and networks. In single precision.
+    """
+
+    metric: str
     example: str
-    operator: str  # "" for metrics that remove nothing
+    operator: str
     value: float | None
     diagnostics: Mapping[str, float] = field(default_factory=dict)
+    permuted: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

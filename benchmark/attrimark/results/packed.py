@@ -21,7 +21,8 @@ class Values:
         metric: content hash of the metric's identity.
         operator: "" for metrics that remove nothing.
         texts: ids of the examples.
-        blob: a float64 for each text, then a byte for each: 1 where the metric applies, 0 where it does not.
+        blob: a float64 for each text, then a byte for each: 1 where the metric applies, 0 where it does not; then the
+            values in other orders of the words, a float32 for each text and order, NaN where there is none.
         notes: the diagnostics of each text as JSON; "" where none has any.
     """
 
@@ -38,17 +39,23 @@ class Values:
 
     @cached_property
     def applies(self) -> Bool[np.ndarray, " texts"]:
-        return np.frombuffer(self.blob, dtype="?", offset=8 * len(self.texts))
+        return np.frombuffer(self.blob, dtype="?", offset=8 * len(self.texts), count=len(self.texts))
+
+    @cached_property
+    def permuted(self) -> Float[np.ndarray, "texts orders"]:
+        """In other orders of the words; no columns where none were asked for."""
+        return np.frombuffer(self.blob, dtype="<f4", offset=9 * len(self.texts)).reshape(len(self.texts), -1)
 
     @cached_property
     def diagnostics(self) -> list[dict[str, float]]:
         return json.loads(self.notes) if self.notes else [{} for _ in self.texts]
 
     def measures(self) -> Iterator[Measure]:
-        for text, value, applies, notes in zip(
-            self.texts, self.values.tolist(), self.applies.tolist(), self.diagnostics, strict=True
+        for text, value, applies, notes, permuted in zip(
+            self.texts, self.values.tolist(), self.applies.tolist(), self.diagnostics, self.permuted, strict=True
         ):
-            yield Measure(self.metric, text, self.operator, value if applies else None, notes)
+            orders = () if np.isnan(permuted).all() else tuple(permuted.tolist())
+            yield Measure(self.metric, text, self.operator, value if applies else None, notes, orders)
 
 
 class StoredMeasures(Sequence[Measure]):
@@ -103,5 +110,8 @@ def _values(metric: str, operator: str, row: dict[str, Measure]) -> Values:
     applies = np.array([each.value is not None for each in row.values()])
     values = np.array([0.0 if each.value is None else each.value for each in row.values()], dtype="<f8")
     notes = [{name: float(value) for name, value in each.diagnostics.items()} for each in row.values()]
-    blob = values.tobytes() + applies.tobytes()
+    orders = max(len(each.permuted) for each in row.values())
+    missing = (np.nan,) * orders
+    permuted = np.array([each.permuted or missing for each in row.values()], dtype="<f4")
+    blob = values.tobytes() + applies.tobytes() + permuted.tobytes()
     return Values(metric, operator, tuple(row), blob, json.dumps(notes) if any(notes) else "")

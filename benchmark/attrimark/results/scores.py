@@ -37,6 +37,7 @@ class ScoreArray:
         invalid: where a value is NaN or infinite.
         home: the operators that the method uses itself.
         ended: why the metric was not computed, if so.
+        permuted: the values with the words in other orders, where all have them.
     """
 
     seeds: tuple[Any, ...]
@@ -47,6 +48,7 @@ class ScoreArray:
     invalid: Bool[np.ndarray, "seeds texts operators"]
     home: frozenset[str] = frozenset()
     ended: str | None = None
+    permuted: Float[np.ndarray, "seeds texts orders"] | None = None
 
     @cached_property
     def foreign(self) -> Bool[np.ndarray, " operators"]:
@@ -78,7 +80,8 @@ class ScoreArray:
         index = {text: place for place, text in enumerate(self.texts)}
         kept = [index[text] for text in texts]
         axes = {name: getattr(self, name)[:, kept] for name in ("values", "missing", "invalid")}
-        return replace(self, texts=tuple(texts), **axes)
+        permuted = None if self.permuted is None else self.permuted[:, kept]
+        return replace(self, texts=tuple(texts), permuted=permuted, **axes)
 
     @property
     def problem(self) -> str | None:
@@ -176,6 +179,7 @@ def scores(
     among: dict[tuple[str, ...], tuple[Bool[np.ndarray, " texts"], Int[np.ndarray, " texts"]]] = {}
     total = np.zeros([len(axis) for axis in axes])
     count, broken = np.zeros(total.shape, dtype=int), np.zeros(total.shape, dtype=bool)
+    permuted: list[tuple[Any, ...]] = []
     measured = False
     for (seed, _), record in records.items():
         for row in rows_of(record.measures):
@@ -194,6 +198,8 @@ def scores(
                 total[at] += np.where(finite, values[known], 0.0)
                 count[at] += 1
                 broken[at] |= ~finite
+                if diagnostic is None:
+                    permuted.append((at[:2], row.permuted[known]))
     missing = count < len({replicate for _, replicate in records})
     ends = [record.metric_status[metric] for record in every if metric in record.metric_status]
     ended = next((f"{status}: {reason}" for status, reason in ends if status != "ok"), None)
@@ -204,12 +210,27 @@ def scores(
         invalid=broken,
         home=frozenset().union(*(home_of(each.specs["method"], each.specs.get("operator")) for each in every)),
         ended=ended or (None if measured else "not measured"),
+        permuted=_permuted(permuted, count[:, :, 0]) if axes[2] == ("",) else None,
     )
 
 
 def scores_of_network(record: Record, metric: str) -> ScoreArray:
     """What one record says by one metric: that of a metric of the model has one seed, and no method."""
     return scores({(record.specs["seed"], record.specs.get("replicate")): record}, metric)
+
+
+def _permuted(
+    found: Sequence[tuple[Any, Float[np.ndarray, "some orders"]]], count: Int[np.ndarray, "seeds texts"]
+) -> Float[np.ndarray, "seeds texts orders"] | None:
+    """Means over replicates; None where some have no other orders, or fewer."""
+    orders, *others = {each.shape[1] for _, each in found if len(each)} or {0}
+    if not orders or others:
+        return None
+    total = np.zeros((*count.shape, orders))
+    for at, each in found:
+        if len(each):
+            total[at] += each
+    return np.where(count[:, :, None] > 0, total / np.maximum(count, 1)[:, :, None], np.nan)
 
 
 def _diagnostic(row: Values, name: str) -> tuple[Float[np.ndarray, " texts"], Bool[np.ndarray, " texts"]]:

@@ -83,7 +83,7 @@ def kept(scores: Scores) -> Scores:
 def lent(attribution: Attribution) -> Attribution:
     """A copy for a metric, which may sort it: the next one is given another."""
     arrays = {name: each.copy() for name, each in vars(attribution).items() if isinstance(each, np.ndarray)}
-    return replace(attribution, **arrays)
+    return replace(attribution, **arrays, diagnostics=dict(attribution.diagnostics))
 
 
 def asked_subsets(returned: Any, features: int) -> Keep:

@@ -19,6 +19,7 @@ from .randomness import generator_of
 
 DRAWS = 8  # where the network is asked
 MANY_DRAWS = 200  # where it is not
+ORDERS = 199  # of the words, by which a method is compared with chance: p-values in steps of 1/200
 
 
 def reordered(attributions: Sequence[Attribution], suite_seed: int, draws: int) -> list[Attribution]:
@@ -37,6 +38,21 @@ def orders(features: int, suite_seed: int, text: str, draws: int) -> Iterator[In
         order = rng.permutation(features)
         yield order
         yield features - 1 - order
+
+
+def permuted(attribution: Attribution, suite_seed: int, count: int) -> Iterator[Attribution]:
+    """The scores given to the words in other orders, which are the same for all methods and networks."""
+    rng = generator_of("words", suite_seed, attribution.example.id)
+    for _ in range(count):
+        order = rng.permutation(len(attribution.features))
+        by_token = attribution.by_token
+        yield replace(
+            attribution,
+            scores=attribution.scores[order],
+            by_token=None if by_token is None else by_token[:, order],
+            unpooled=None,
+            feature_of=None,
+        )
 
 
 def with_order(attribution: Attribution, order: Int[np.ndarray, " features"]) -> Attribution:

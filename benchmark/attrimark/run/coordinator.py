@@ -258,7 +258,7 @@ def record_of(data: Mapping[str, Any]) -> Record:
             **data,
             "own": Cost(**data["own"]),
             "actual": Cost(**data["actual"]),
-            "measures": tuple(Measure(**measure) for measure in data["measures"]),
+            "measures": tuple(Measure(**{**each, "permuted": tuple(each["permuted"])}) for each in data["measures"]),
             "metric_status": {digest: tuple(status) for digest, status in data["metric_status"].items()},
         }
     )

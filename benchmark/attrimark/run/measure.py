@@ -15,6 +15,7 @@ from attrimark_registry.removal import Operator
 from attrimark_registry.text import Example, Splits
 
 from .border import exploration, lent, maybe_missing, number, require_within
+from .chance import ORDERS, permuted
 from .evaluator import Question
 from .prepare import Prepared
 from .randomness import generator_for
@@ -26,21 +27,35 @@ def measure(
     attributions: Sequence[Attribution],
     operators: tuple[Operator, ...] | None = None,
     suite_seed: int = 0,
+    orders: int = ORDERS,
 ) -> list[Measure]:
-    """The metric's value on every text, under every operator where it removes features."""
+    """The metric's value on every text, under every operator where it removes features.
+
+    Args:
+        orders: of the words, in which a metric that asks no network is to judge the same scores, too.
+    """
     if isinstance(metric, SubsetMetric):
         asked = operators or prepared.operators
         return [
             each for operator in asked for each in _by_subsets(prepared, metric, attributions, operator, suite_seed)
         ]
     if isinstance(metric, SpanMetric):
-        return [
-            Measure(
-                metric.digest, each.example.id, "", _number(metric.compare(each, each.example), metric, each.example)
-            )
-            for each in attributions
-        ]
+        return [_by_spans(metric, each, suite_seed, orders) for each in attributions]
     raise TypeError(f"{metric} judges no attributions")
+
+
+def _by_spans(metric: SpanMetric, attribution: Attribution, suite_seed: int, orders: int) -> Measure:
+    """On the scores as they are, and in other orders of the words."""
+
+    def compared(scores: Attribution) -> float | None:
+        return _number(metric.compare(lent(scores), scores.example), metric, scores.example)
+
+    value = compared(attribution)
+    others = [] if value is None else [compared(each) for each in permuted(attribution, suite_seed, orders)]
+    known = tuple(float(np.float32(each)) for each in others if each is not None)
+    return Measure(
+        metric.digest, attribution.example.id, "", value, permuted=known if len(known) == len(others) else ()
+    )
 
 
 def measure_model(prepared: Prepared, metric: ModelMetric, splits: Splits) -> list[Measure]:

@@ -227,4 +227,4 @@ def _measure(cell: Cell, prepared: Prepared, metric: Metric, attributions: Seque
         return measure(prepared, metric, attributions, cell.operators, cell.suite_seed)
     draws = DRAWS if isinstance(metric, SubsetMetric) else MANY_DRAWS
     drawn = reordered(attributions, cell.suite_seed, draws)
-    return expected(measure(prepared, metric, drawn, cell.operators, cell.suite_seed))
+    return expected(measure(prepared, metric, drawn, cell.operators, cell.suite_seed, orders=0))

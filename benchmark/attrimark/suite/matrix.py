@@ -22,6 +22,7 @@ from attrimark_registry.plugin import (
     Plugin,
     PopulationMetric,
     Quantizer,
+    SpanMetric,
     Strategy,
     SubsetMethod,
     SubsetMetric,
@@ -32,7 +33,7 @@ from attrimark_registry.text import Example, Granularity, Splits
 from attrimark.suite.choices import Choices
 
 from .names import MODEL_ALONE, cell_name
-from .numerics import DEFAULT_OPERATORS, Asked, numerics
+from .numerics import BESIDE_VALUES, DEFAULT_OPERATORS, Asked, numerics
 from .suite import Matrix, Pooling, Suite
 
 Chain = tuple[Strategy | Quantizer, ...]
@@ -194,12 +195,7 @@ class Cell:
         others = [each for each in versions if each not in self.numerics]
         rule = [named or DEFAULT_OPERATORS] if named or DEFAULT_OPERATORS else []
         removing = [*rule, *([others] if others else [])]
-        return {
-            _digest([metric.digest, *removing])
-            if removing and isinstance(metric, SubsetMetric)
-            else metric.digest: metric
-            for metric in mine
-        }
+        return {_address(metric, removing): metric for metric in mine}
 
     @cached_property
     def refusals(self) -> Mapping[str, str]:
@@ -392,6 +388,12 @@ def _unmet(plugin: Strategy | Method | ModelMetric, variant: Variant) -> str | N
     if "pretrained" in plugin.needs and not (variant.trains or variant.model.knows_pretrained):
         return NO_PRETRAINED
     return None
+
+
+def _address(metric: Metric, removing: Sequence[Any]) -> str:
+    """The hash of a judgement: the metric's own, and what else decides its numbers."""
+    more = removing if isinstance(metric, SubsetMetric) else BESIDE_VALUES if isinstance(metric, SpanMetric) else ()
+    return _digest([metric.digest, *more]) if more else metric.digest
 
 
 def _digest(parts: Sequence[Any] | Mapping[str, Any]) -> str:

@@ -18,6 +18,9 @@ from attrimark_registry.removal import Operator
 # them: a later one is written here, and what was stored by the first stays under hashes of its own.
 DEFAULT_OPERATORS: tuple[str, ...] = ("one of each family",)
 
+# The same for metrics that ask no network: what is kept beside their values.
+BESIDE_VALUES: tuple[str, ...] = ("in other orders of the words",)
+
 
 @dataclass(frozen=True)
 class Asked:

@@ -105,6 +105,7 @@ class Column:
             is better): near 1 where the metric cannot tell them apart; NaN where a ratio says nothing.
         primary: whether it was named before the run, and its marks hold together with those of the other primary ones.
         margin: how far behind the best a method may be and still be recommended; None where the range has no end.
+        permuted: whether its marks come of the words in other orders.
         separates: whether any method is shown to be better than random.
         scale: None where there is no random, or the best possible value is not known.
     """
@@ -123,6 +124,7 @@ class Column:
     random_over_best: Mapping[str, float]
     primary: bool
     margin: float | None
+    permuted: bool
     separates: bool
     scale: Scale | None = None
 

@@ -64,6 +64,11 @@ def footnotes(board: Leaderboard) -> Iterator[str]:
             "the same sign under every family of operators; ~ no significant difference. Family-wise "
             f"{board.level:.0%} over the methods (max-T){together}."
         )
+        if permuted := [column.title for column in marked if column.permuted]:
+            yield (
+                f"{', '.join(permuted)}: marks compare scores with the same scores on other words, in orders that all "
+                "methods share (a permutation test, exact with any number of texts)."
+            )
         if primary and (others := [column.title for column in marked if not column.primary]):
             yield f"Exploratory, each at {board.level:.0%} by itself: {', '.join(others)}."
     elif scores:

@@ -87,6 +87,16 @@ class Comparison:
         }
         return {label: each for label, each in found.items() if each.shape[2]}
 
+    def orders(self) -> dict[str, tuple[float, Float[np.ndarray, " orders"]]]:
+        """Each method's mean, and its means with the words in other orders; none where any method lacks those."""
+        methods = {label: array for label, array in self.scores.items() if label != self.control}
+        found = {
+            label: (float(array.values.mean()), array.permuted.mean(axis=(0, 1)))
+            for label, array in methods.items()
+            if array.permuted is not None and np.isfinite(array.permuted).all()
+        }
+        return found if len(found) == len(methods) and self.control is not None else {}
+
     def pairs(self, higher_is_better: bool) -> Pairs:
         """Every two methods, random among them, on the families that are foreign to both."""
         sign = 1 if higher_is_better else -1

@@ -151,6 +151,7 @@ def _columns(
             random_over_best=_random_over_best(comparison, metric.higher_is_better),
             primary=digest in first,
             margin=_margin(metric, comparison, scale, margin),
+            permuted=bool(comparison.orders()),
             separates=any(score.verdict == "better" for score in scores[digest].values()),
             scale=scale,
         )

@@ -22,6 +22,7 @@ from attrimark.statistics.next_seed import holds_on_next_seed
 from attrimark.statistics.pairs import Pairs
 from attrimark.statistics.simultaneous import Compared, simultaneous
 from attrimark.statistics.verdict import Verdict, towards_better, verdict_of
+from attrimark.statistics.word_permutation import against_chance
 
 from .board import Scale, Score
 from .comparison import NOT_LINKED, Comparison
@@ -42,6 +43,8 @@ def scores_of(
     by_family = comparison.differences()
     differences = {label: each.mean(axis=2) for label, each in by_family.items()}
     beside_random = simultaneous(differences, level=shared)
+    for label, found in against_chance(comparison.orders(), shared).items():
+        beside_random[label] = replace(beside_random[label], p=found.p, direction=found.direction)
     adjusted = comparison.adjusted(comparison.scores) if comparison.scores else {}
     scores: dict[str, Score] = {}
     for entry in entries:
