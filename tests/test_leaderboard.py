@@ -23,6 +23,7 @@ from tests.references.drawn_records import (
     DESCRIBED,
     KEPT,
     LOST,
+    MARKED,
     METRICS,
     OPERATORS,
     SEEDS,
@@ -145,6 +146,26 @@ def test_marks_of_a_metric_that_asks_no_network_come_of_the_words_in_other_order
         )
     )
     assert (score_of(earlier, "knows", AGREEMENT).verdict, earlier.columns[0].permuted) == ("better", False)
+
+
+def test_what_knows_the_truth_comes_first_and_others_say_how_far_they_agree():
+    means = {"a": (0.3, 0.7), "b": (0.5, 0.5), "c": (0.7, 0.3), "chance": (0.1, 0.1)}
+    both = [
+        joined(one, other)
+        for name, (truth, removed) in means.items()
+        for one, other in zip(
+            cells(name, flat(removed)), cells(name, flat(truth), metric=MARKED, operators=("",)), strict=True
+        )
+    ]
+    (board,) = leaderboards(both, {KEPT.digest: KEPT, MARKED.digest: MARKED})
+    assert [column.name for column in board.columns] == ["marked", "kept"]
+    assert [row.method for row in board.rows] == ["c", "b", "a", "chance"]
+    marked, kept = board.columns
+    assert (marked.with_truth, kept.with_truth) == (None, pytest.approx(-1.0))
+    assert kept.reliability > 0.9
+    told = as_text(board).replace("\n  ", " ")
+    assert re.search(r"Split-half reliability of the order of methods .*: marked \d.\d+, kept \d", told)
+    assert "Rank correlation of the methods with marked, which knows the truth: kept -1.000" in told
 
 
 def test_comparisons_of_a_table_share_its_level():

@@ -27,6 +27,11 @@ class Agreement(SpanMetric):
         raise NotImplementedError
 
 
+class Marked(Agreement):
+    name = "marked"
+    headline = True
+
+
 class Described(Kept):
     name = "described"
     higher_is_better = None
@@ -41,6 +46,7 @@ class Accuracy(ModelMetric):
 
 
 KEPT, LOST, DESCRIBED, AGREEMENT, ACCURACY = Kept(), Lost(), Described(), Agreement(), Accuracy()
+MARKED = Marked()
 METRICS = {metric.digest: metric for metric in (KEPT, LOST, DESCRIBED, AGREEMENT, ACCURACY)}
 OPERATORS = ("mask", "delete", "attention")
 SEEDS = range(5)

@@ -105,6 +105,9 @@ class Column:
             is better): near 1 where the metric cannot tell them apart; NaN where a ratio says nothing.
         primary: whether it was named before the run, and its marks hold together with those of the other primary ones.
         margin: how far behind the best a method may be and still be recommended; None where the range has no end.
+        reliability: how surely other texts would order the methods in the same way (split-half), from 0 to 1.
+        with_truth: of a metric that removes words, the rank correlation over methods with the first metric that knows
+            the truth; None where there is none.
         permuted: whether its marks come of the words in other orders.
         separates: whether any method is shown to be better than random.
         scale: None where there is no random, or the best possible value is not known.
@@ -124,6 +127,8 @@ class Column:
     random_over_best: Mapping[str, float]
     primary: bool
     margin: float | None
+    reliability: float | None
+    with_truth: float | None
     permuted: bool
     separates: bool
     scale: Scale | None = None

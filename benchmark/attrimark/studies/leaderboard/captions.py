@@ -88,6 +88,7 @@ def footnotes(board: Leaderboard) -> Iterator[str]:
             "A score is a least-squares mean over the families of removal operators (mask; delete, attention; mean, "
             "pad) that the method does not use itself; two methods are compared under those that neither uses."
         )
+    yield from map(printable, _about_all(board))
     for column in board.columns:
         yield from map(printable, _about(board, column))
     for row in board.rows:
@@ -119,8 +120,21 @@ def _about(board: Leaderboard, column: Column) -> Iterator[str]:
         yield f"{column.title}: not measurable: the range {ends} is within noise."
     if 0 < column.texts < board.texts:
         yield f"{column.title}: {count(column.texts, 'text')} with a value for every method."
-    if column.home_advantage:
+
+
+def _about_all(board: Leaderboard) -> Iterator[str]:
+    """What is said of each metric in one line for all."""
+    headline = [column for column in board.columns if column.headline]
+    reliable = [f"{each.title} {number(each.reliability)}" for each in headline if each.reliability is not None]
+    if reliable:
+        about = "of the order of methods over texts (1 fully; Spearman–Brown)"
+        yield f"Split-half reliability {about}: {', '.join(reliable)}."
+    known = [f"{each.title} {number(each.with_truth)}" for each in headline if each.with_truth is not None]
+    if known and board.first:
+        yield f"Rank correlation of the methods with {board.first.title}, which knows the truth: {', '.join(known)}."
+    advantages = [f"{each.title} {with_half(each.home_advantage)}" for each in board.columns if each.home_advantage]
+    if advantages:
         yield (
-            f"{column.title}: home advantage {with_half(column.home_advantage)}: what methods score under their own "
-            "family of operators, above what their other scores let expect; it is left out."
+            "Home advantage, what methods score under their own family of operators above what their other scores let "
+            f"expect, and in no score: {', '.join(advantages)}."
         )

@@ -23,11 +23,13 @@ from attrimark.results.nothing import Nothing
 from attrimark.results.versions import mixed_versions
 from attrimark.statistics.intervals import crossed_interval
 from attrimark.statistics.linear_extension import linear_extension
+from attrimark.statistics.reliability import split_half
 from attrimark.suite.suite import MOST_OF_EXPLANATIONS, Suite
 
 from .board import Column, Leaderboard, Row, Scale, Score
 from .comparison import Comparison, compared
 from .pareto import costs
+from .truth import means_of, truth_first, with_truth
 from .verdicts import scores_of
 
 
@@ -127,6 +129,8 @@ def _columns(
     comparisons = {
         digest: compared(entries, digest, texts) for digest in metrics if any(entry.knows(digest) for entry in entries)
     }
+    comparisons, truth = truth_first(comparisons, metrics)
+    means = {digest: means_of(comparison) for digest, comparison in comparisons.items()}
     first = primary_of({digest: metrics[digest] for digest in comparisons}, primary)
     columns, scores = [], {}
     for digest, comparison in comparisons.items():
@@ -151,6 +155,8 @@ def _columns(
             random_over_best=_random_over_best(comparison, metric.higher_is_better),
             primary=digest in first,
             margin=_margin(metric, comparison, scale, margin),
+            reliability=split_half(np.array(list(means[digest].values()))) if means[digest] else None,
+            with_truth=with_truth(means[digest], means[truth]) if truth and any(comparison.operators) else None,
             permuted=bool(comparison.orders()),
             separates=any(score.verdict == "better" for score in scores[digest].values()),
             scale=scale,
