@@ -163,7 +163,7 @@ def test_the_same_difference_everywhere_has_no_interval(seeds, texts, direction)
     assert np.isnan([found["alike"].difference.low, found["alike"].difference.high]).all()
     assert found["alike"].difference.method == NO_SPREAD
     assert found["alike"].direction == direction
-    assert found["alike"].p >= two_sided_p(values["alike"])
+    assert found["alike"].p >= 0.99 * two_sided_p(values["alike"])  # draws have a standard error
 
 
 def test_without_any_difference_there_is_a_tie():
@@ -196,14 +196,14 @@ def test_the_null_has_the_correlation_of_the_data():
     rng = generator(14)
     control = rng.standard_normal((1, 1, 60))
     differences = rng.standard_normal((2, 1, 60)) - control
-    scores = CrossedNull(differences, generator(), 20_000).scores(np.eye(2))
+    scores = CrossedNull(differences, 0, 20_000).scores(np.eye(2))
     assert np.corrcoef(scores.T)[0, 1] == pytest.approx(np.corrcoef(differences[:, 0])[0, 1], abs=0.03)
     assert scores.mean(axis=0) == pytest.approx([0, 0], abs=0.03)
     assert scores.std(axis=0) == pytest.approx([1, 1], abs=0.03)
 
 
 def test_many_contrasts_are_what_each_alone_would_be():
-    null = CrossedNull(tables(15, methods=5), generator(), 300)
+    null = CrossedNull(tables(15, methods=5), 0, 300)
     contrasts = generator(1).standard_normal((40, 5))
     together = null.scores(contrasts)
     np.testing.assert_allclose(together[:, [0, 17, 39]], null.scores(contrasts[[0, 17, 39]]))

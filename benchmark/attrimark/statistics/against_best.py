@@ -121,5 +121,5 @@ def _null(pairs: Pairs, seed: int, draws: int) -> Float[np.ndarray, "draws rival
     """Normal scores, if no methods differed, of the leads of all others over the first."""
     rows = judged(pairs.parts)
     # what all parts share cancels
-    null = CrossedNull(rows - rows.mean(axis=0), np.random.default_rng(seed), draws)
+    null = CrossedNull(rows - rows.mean(axis=0), seed, draws)
     return null.scores(pairs.weights[1:, 0])

@@ -13,6 +13,8 @@ scale of a standard normal (Wallace, The Annals of Mathematical Statistics, 1959
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri
@@ -26,16 +28,17 @@ _FLOOR = 1e-18  # of the mean variance: with it a comparison without spread is d
 class CrossedNull:
     """Draws of methods that do not differ, measured on the same seeds and texts; with one row, on texts alone."""
 
-    def __init__(self, values: Float[np.ndarray, "methods rows texts"], rng: np.random.Generator, draws: int) -> None:
+    def __init__(self, values: Float[np.ndarray, "methods rows texts"], seed: int, draws: int) -> None:
         methods, self._seeds, self._texts = values.shape
         freedoms = self._seeds - 1, self._texts - 1, (self._seeds - 1) * (self._texts - 1)
         covariances = _covariances(values, freedoms)
         self._factors = [
-            _wishart_factor(rng, draws, freedom, methods) @ (_root(covariance) / np.sqrt(max(1, freedom)))
-            for freedom, covariance in zip(freedoms, covariances, strict=True)
+            _wishart_factor((seed, effect), draws, freedom, methods) @ (_root(covariance) / np.sqrt(max(1, freedom)))
+            for effect, (freedom, covariance) in enumerate(zip(freedoms, covariances, strict=True))
         ]
-        seed, text, residual = covariances
-        self._means = rng.standard_normal((draws, methods)) @ _root((seed + text - residual) / values[0].size)
+        of_seeds, of_texts, residual = covariances
+        means = np.stack([_normals((seed, len(freedoms)), draws, each, 1)[:, 0] for each in range(methods)], axis=1)
+        self._means = means @ _root((of_seeds + of_texts - residual) / values[0].size)
 
     def scores(self, contrasts: Float[np.ndarray, "comparisons methods"]) -> Float[np.ndarray, "draws comparisons"]:
         """Of each draw, the normal scores of comparisons, each of them a weighted sum of the methods."""
@@ -126,12 +129,27 @@ def _root(covariance: Float[np.ndarray, "methods methods"]) -> Float[np.ndarray,
 
 
 def _wishart_factor(
-    rng: np.random.Generator, draws: int, freedom: int, size: int
+    seeds: tuple[int, int], draws: int, freedom: int, size: int
 ) -> Float[np.ndarray, "draws rows size"]:
-    """A such that Aᵀ A is distributed as with `freedom` rows of standard normals, in at most `size` rows (Bartlett)."""
-    if freedom < size:
-        return rng.standard_normal((draws, freedom, size))
-    factor = np.triu(rng.standard_normal((draws, size, size)), 1)
-    diagonal = np.arange(size)
-    factor[:, diagonal, diagonal] = np.sqrt(rng.chisquare(freedom - diagonal, (draws, size)))
+    """A such that Aᵀ A is distributed as with `freedom` rows of standard normals, in at most `size` rows (Bartlett).
+
+    Its first columns are the factor of the first methods, and are the same however many follow.
+    """
+    factor = np.zeros((draws, min(freedom, size), size))
+    for column in range(size):
+        above = min(column, freedom)
+        factor[:, :above, column] = _normals(seeds, draws, column, above)
+        if column < freedom:
+            factor[:, column, column] = _lengths(seeds, draws, column, freedom - column)
     return factor
+
+
+# tables of as many methods, texts and seeds ask for the same draws, and so do comparisons within a table
+@lru_cache(maxsize=256)
+def _normals(seeds: tuple[int, int], draws: int, column: int, rows: int) -> Float[np.ndarray, "draws rows"]:
+    return np.random.default_rng((*seeds, column)).standard_normal((draws, rows))
+
+
+@lru_cache(maxsize=256)
+def _lengths(seeds: tuple[int, int], draws: int, column: int, freedom: int) -> Float[np.ndarray, " draws"]:
+    return np.sqrt(np.random.default_rng((*seeds, column, freedom)).chisquare(freedom, draws))

@@ -91,7 +91,7 @@ def _one_side(
     p_values, halves = np.ones(len(rows)), np.full(len(rows), np.nan)
     left, least = np.flatnonzero(scores >= -CLEARLY), 0.0
     while left.size:
-        largest = CrossedNull(rows[left], np.random.default_rng(seed), draws).scores(np.eye(left.size)).max(axis=1)
+        largest = CrossedNull(rows[left], seed, draws).scores(np.eye(left.size)).max(axis=1)
         found = np.array([1.0 if scores[each] == 0 else adjusted(float(scores[each]), largest) for each in left])
         p_values[left] = least = np.maximum(least, found)
         halves[left] = half_widths(critical(largest, level), rows[left])
