@@ -145,6 +145,21 @@ def test_what_is_clearly_worse_is_called_worse(seeds, texts):
     assert max(worse, worst) <= 0.2
 
 
+@pytest.mark.parametrize("seeds", tiered([3, 5, 10], (5).__eq__))
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_worse_by_more_than_the_margin_is_seldom_shown_to_be_within_it(kind, seeds):
+    rng, wrong = np.random.default_rng(seeds), []
+    for texts, (seed, text) in product((20, 50), ((0.1, 0.3), (0.3, 1.0))):
+        effects = seed if seeds >= 5 else 0.0, text
+        # the hardest case: all others are just outside, by what the first one's shift is worth in scores of this kind
+        large = scores(rng, kind, 50, 2, 20, 200, effects, shift=0.4)
+        margin = 0.999 * (large[:, 0] - large[:, 1]).mean()
+        for methods in scores(rng, kind, 60, 5, seeds, texts, effects, shift=0.4):
+            found = beside_best(methods)
+            wrong.append(any(-found[name].lead.low <= margin for name in list(found)[1:]))
+    assert np.mean(wrong) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / len(wrong))
+
+
 @pytest.mark.parametrize("seeds", tiered([5, 20], (5).__eq__))
 def test_intervals_to_the_best_hold_together(seeds):
     means, rng, held = np.array([0.6, 0.5, 0.2, 0.0]), np.random.default_rng(seeds), []
