@@ -151,6 +151,18 @@ def test_what_is_made_of_a_model_leaves_it_as_found_also_where_it_fails(fails):
         makes(model, damages=False, fails=True)
 
 
+def test_what_is_made_of_a_model_leaves_its_tokenizers_backend_as_found():
+    model = TinyEncoder(layers=1).load(LABELS, "cpu")
+    with left_as_found(model, "mine"):
+        model.tokenizer(TEXTS, padding=True, truncation=True, max_length=3)  # which the next call sets anew
+    backend = model.tokenizer.backend_tokenizer
+    with (
+        pytest.raises(ChangedNetwork, match=r"mine changed the tokenizer's backend \(model\)"),
+        left_as_found(model, "mine"),
+    ):
+        backend.model.unk_token = "good"
+
+
 @pytest.mark.parametrize("bit", [0, 7, 31])
 def test_a_checksum_sees_each_bit_of_each_word(bit):
     network = torch.nn.Linear(5, 3)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from attrimark_registry import ModelMethod, ModelMetric, hookimpl
 from attrimark_registry.attribution import Scores
+from tokenizers import normalizers, pre_tokenizers, processors
 
 print("said while it was imported")
 
@@ -122,6 +123,20 @@ NETWORK: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "instance": (lambda model, batch: setattr(of(model, "Linear"), "forward", lambda given: given), "the kind of"),
     "patched-class": (lambda model, batch: patched(model), "the code of"),
     "tokenizer": (lambda model, batch: model.tokenizer.add_tokens(["gooood"]), "the tokenizer's vocabulary"),
+    "normalizer": (
+        lambda model, batch: setattr(model.tokenizer.backend_tokenizer, "normalizer", normalizers.Prepend("x")),
+        "the tokenizer's backend (normalizer)",
+    ),
+    "pre-tokenizer": (
+        lambda model, batch: setattr(model.tokenizer.backend_tokenizer, "pre_tokenizer", pre_tokenizers.Whitespace()),
+        "the tokenizer's backend (pre_tokenizer)",
+    ),
+    "post-processor": (
+        lambda model, batch: setattr(
+            model.tokenizer.backend_tokenizer, "post_processor", processors.TemplateProcessing(single="$0 $0")
+        ),
+        "the tokenizer's backend (post_processor)",
+    ),
     "rows": (lambda model, batch: rows(batch), "the rows' arrays"),
 }
 PROCESS: dict[str, tuple[Callable[[], Any], str]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch.nn.modules import module as torch_module
 
 PLAIN = (bool, int, float, str, type(None))
 OF_TOKENIZER = ("padding_side", "truncation_side", "model_max_length", "chat_template")
+OF_BACKEND = ("normalizer", "pre_tokenizer", "model", "post_processor", "decoder")
 OF_MODEL = ("network", "tokenizer", "labels", "tuned", "packed", "altered", "handling", "pretrained", "head", "prompt")
 
 
@@ -38,6 +40,12 @@ def _of_model(model: Model) -> Iterator[tuple[str, Any]]:
     yield "the tokenizer's special tokens", str(tokenizer.special_tokens_map)
     for name in OF_TOKENIZER:
         yield f"the tokenizer's {name}", str(getattr(tokenizer, name, None))
+    # truncation and padding are no part of it: every call sets them anew
+    backend: Any = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        yield "the tokenizer's added tokens", repr(backend.get_added_tokens_decoder())
+        for name in OF_BACKEND:
+            yield f"the tokenizer's backend ({name})", _state(getattr(backend, name, None))
 
 
 def _of_network(network: Any) -> Iterator[tuple[str, Any]]:
@@ -59,6 +67,16 @@ def _of_network(network: Any) -> Iterator[tuple[str, Any]]:
     for name, parameter in network.named_parameters():
         yield f"whether {name} needs a gradient", parameter.requires_grad
         yield f"hooks of {name}", _identities(parameter._backward_hooks or {})
+
+
+def _state(part: Any) -> str | None:
+    """A hash of all that a part of a fast tokenizer's backend is set to; its vocabulary may take megabytes."""
+    if part is None:
+        return None
+    try:
+        return hashlib.sha256(part.__getstate__()).hexdigest()
+    except Exception:  # the library raises no narrower one for a part that is written in Python
+        return type(part).__name__
 
 
 def _identities(hooks: Mapping[Any, Any]) -> tuple[Any, ...]:
