@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,11 @@ from attrimark.results.store import Store
 from attrimark.run.guard.guard import ChangedNetwork, left_as_found
 from attrimark.run.guard.weights import checksums
 from attrimark.run.prepare import prepare
+from attrimark.run.run_cell import run_cell
+from attrimark.suite.matrix import Cell, Variant
+from attrimark_plugins.datasets.planted import Planted
 from attrimark_plugins.models.tiny import TinyCausal, TinyEncoder
-from attrimark_registry.plugin import SubsetMetric
+from attrimark_registry.plugin import SubsetMethod, SubsetMetric
 from attrimark_registry.process_state import ProcessState, foreign_code
 from attrimark_registry.text import Example
 
@@ -98,6 +103,50 @@ def test_what_leaves_everything_as_it_was_is_in_order(source):
     metrics = ["sufficiency", "accuracy", "parameters", "datamodeling-score"]
     made = evaluate(source.load(LABELS, "cpu"), texts=TEXTS, methods=methods, metrics=metrics)
     assert "changed-network" not in {record.cause for record in made.records}
+
+
+class Warns(SubsetMethod):
+    """Its scores are in order, and its note is not."""
+
+    name = "warns"
+    how: str
+
+    def explore(self, features, rng):
+        del rng
+        yield from ()
+        return np.arange(float(len(features)))
+
+    def warning(self, diagnostics):
+        if self.how == "raises":
+            raise ZeroDivisionError("on purpose")
+        if self.how == "patches":
+            misbehaving.PATCHED.append((torch.nn.LayerNorm, torch.nn.LayerNorm.forward))
+            torch.nn.LayerNorm.forward = lambda self, given: given
+        return dict(diagnostics) if self.how == "no-text" else "mind the gap"
+
+
+@pytest.mark.usefixtures("undone")
+@pytest.mark.parametrize(
+    ("how", "cause", "message"),
+    [
+        ("raises", "exception", "ZeroDivisionError: on purpose"),
+        ("no-text", "exception", r"TypeError: warns\(how=no-text\).warning returned dict"),
+        ("patches", "changed-network", r"warns\(how=patches\) changed the code of torch.nn"),
+        ("speaks", None, "mind the gap"),
+    ],
+)
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_methods_warning_is_a_call_of_a_plugin(how, cause, message, stored):
+    variant = Variant(Planted(test=2), TinyEncoder(layers=1), (), 0, "word", "predicted", 2, None)
+    model = variant.model.load(LABELS, "cpu")
+    cell = Cell(variant, Warns(how=how), 0, 0, None, None, "sum", ())
+    with model.active():
+        prepared = prepare(model, variant.examples, "predicted", "word")
+        known = run_cell(replace(cell, method=Warns(how="speaks")), prepared).attributions if stored else None
+        outcome = run_cell(cell, prepared, known)
+    assert outcome.spoiled == (how == "patches")
+    assert (outcome.record.status, outcome.record.cause) == ("failed" if cause else "ok", cause)
+    assert re.search(message, outcome.record.reason or outcome.record.network["warning"])
 
 
 class Sorts(SubsetMetric):

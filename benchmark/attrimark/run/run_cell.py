@@ -77,20 +77,19 @@ def run_cell(
     if cell.isolate:
         prepared.evaluator.forget()
     guard = prepared.guard  # before any plugin sees the network
-    if known is None and cell.method:
-        made = attempt(lambda: _attribute(cell, prepared))
-        if moved := guard.moved(weights=True):
+    attributions, left_out, network = (), prepared.left_out, prepared.network
+    if cell.method:
+        made = attempt(lambda: _explained(cell, prepared, known))
+        # what makes a warning of known attributions never sees the network
+        if moved := guard.moved(weights=known is None):
             ended = changed(cell.method, moved, made.reason)
             return Outcome(unfinished(cell, ended, prepared.left_out, prepared.network), spoiled=True)
         if made.result is None:
             return Outcome(unfinished(cell, made, prepared.left_out, prepared.network))
-        attributions, left_out = made.result.explained, made.result.left_out
-    else:
-        attributions, left_out = tuple(known or ()), prepared.left_out
-        if cell.method:
-            explained = {each.example.id for each in attributions}
-            left_out = {row.example.id: "refused" for row in prepared.rows if row.example.id not in explained}
-    judged = _judged(cell, prepared, attributions, left_out, wanted)
+        explanations, warning = made.result
+        attributions, left_out = explanations.explained, explanations.left_out
+        network = {**network, **({"warning": warning} if warning else {})}
+    judged = _judged(cell, prepared, attributions, left_out, network, wanted)
     if judged.spoiled:
         return judged
     kept = {
@@ -156,6 +155,17 @@ def cause_of(error: BaseException) -> Cause:
     return "oom" if is_exhaustion(error) else "exception"
 
 
+def _explained(cell: Cell, prepared: Prepared, known: Sequence[Attribution] | None) -> tuple[Attributions, str | None]:
+    """The texts explained, unless they are already, and what the method's diagnostics say of its scores there."""
+    if known is None:
+        made = _attribute(cell, prepared)
+    else:
+        explained = {each.example.id for each in known}
+        refused = {row.example.id: "refused" for row in prepared.rows if row.example.id not in explained}
+        made = Attributions(tuple(known), refused)
+    return made, _warning(cell, made.explained)
+
+
 def _attribute(cell: Cell, prepared: Prepared) -> Attributions:
     if cell.method is None:
         raise TypeError("the model alone has no attributions")
@@ -169,6 +179,7 @@ def _judged(
     prepared: Prepared,
     attributions: Sequence[Attribution],
     left_out: Mapping[str, str],
+    network: Mapping[str, Any],
     wanted: Collection[str] | None,
 ) -> Outcome:
     spoiled = False
@@ -195,7 +206,7 @@ def _judged(
         actual=sum((each.actual for each in attributions), Cost()),
         left_out=left_out,
         machine=machine(),
-        network=_with_warning(cell, prepared, attributions),
+        network=network,
         plugins=sources(cell.plugins),
         measures=tuple(measures),
         metric_status=statuses,
@@ -203,14 +214,15 @@ def _judged(
     return Outcome(record, tuple(attributions), spoiled=spoiled)
 
 
-def _with_warning(cell: Cell, prepared: Prepared, attributions: Sequence[Attribution]) -> Mapping[str, Any]:
-    """What was found of the network, and what the method's diagnostics say of its scores there."""
+def _warning(cell: Cell, attributions: Sequence[Attribution]) -> str | None:
     if cell.method is None or not attributions:
-        return prepared.network
+        return None
     names = set.intersection(*(set(each.diagnostics) for each in attributions))
     means = {name: sum(each.diagnostics[name] for each in attributions) / len(attributions) for name in names}
     warning = cell.method.warning(means)
-    return {**prepared.network, **({"warning": warning} if warning else {})}
+    if not isinstance(warning, str | None):
+        raise TypeError(f"{cell.method}.warning returned {type(warning).__name__} where a note or None is due")
+    return warning
 
 
 def _raw_outputs(prepared: Prepared, cell: Cell, choices: Choices, attributions: Sequence[Attribution]) -> RawOutputs:
