@@ -5,6 +5,8 @@ import pytest
 import torch
 from attrimark import evaluate
 from attrimark.run import border
+from attrimark.run.attribute import attribute
+from attrimark.run.prepare import prepare
 from attrimark_plugins.models.tiny import TinyEncoder
 from attrimark_registry.attribution import Scores
 from attrimark_registry.errors import InvalidNumbers
@@ -49,6 +51,11 @@ def test_what_is_no_array_of_finite_numbers_is_refused(returned, message):
 )
 def test_numbers_are_taken_wherever_they_were_left(returned):
     assert border.numbers(returned, "mine", (2,)).tolist() == [1.0, 2.0]
+
+
+def test_some_scores_may_be_too_small_to_keep():
+    assert border.single([1e-46, 1.0], "mine", (2,)).tolist() == [0.0, 1.0]
+    assert border.single([0.0, 0.0], "mine", (2,)).tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("value", [-0.01, 1.01, np.inf])
@@ -98,7 +105,13 @@ class Returns(SubsetMethod):
         del rng
         yield np.ones((1, len(features)), dtype=bool)
         numbers = np.zeros(len(features))
-        return {"short": numbers[1:], "complex": numbers + 0j, "infinite": numbers / 0}[self.what]
+        return {
+            "short": numbers[1:],
+            "complex": numbers + 0j,
+            "infinite": numbers / 0,
+            "huge": numbers - 1e39,
+            "tiny": numbers + 1e-46,
+        }[self.what]
 
 
 class Asks(SubsetMethod):
@@ -129,6 +142,27 @@ class Batches(ModelMethod):
         return Scores(torch.zeros(batch.input_ids.shape) + 1j)
 
 
+class Lowest(ModelMethod):
+    """Finite numbers, but for a token that is not the largest of its word."""
+
+    name = "lowest"
+
+    def attribute(self, model, batch, rngs):
+        del model, rngs
+        scores = torch.zeros(batch.input_ids.shape, dtype=torch.float64)
+        scores[:, 1] = -1e39
+        return Scores(scores)
+
+
+def test_pooling_hides_no_infinite_token():
+    model = TinyEncoder(layers=1).load(LABELS, "cpu")
+    with model.active():
+        prepared = prepare(model, [Example("0", ("plotting",))], "predicted", "word")
+        assert len(prepared.rows[0].feature_of) > 3  # more than a token between the special ones
+        with pytest.raises(InvalidNumbers, match="is infinite in float32"):
+            attribute(prepared, Lowest(), pooling="max")
+
+
 class Beyond(SpanMetric):
     name = "beyond"
 
@@ -151,6 +185,8 @@ class Endless(ModelMetric):
         (Returns(what="short"), "invalid", "an array (3,) was returned where one (4,) is due"),
         (Returns(what="complex"), "invalid", "complex128 was returned"),
         (Returns(what="infinite"), "invalid", "NaN or infinite"),
+        (Returns(what="huge"), "invalid", "1e+39 is infinite in float32, in which scores are kept"),
+        (Returns(what="tiny"), "invalid", "1e-46 and all others are 0 in float32"),
         (Batches(), "invalid", "complex64 was returned"),
         (Asks(what="floats"), "exception", "a boolean array [subsets, 4], True where a feature is kept, not float64"),
         (Asks(what="one"), "exception", "not bool [4]"),

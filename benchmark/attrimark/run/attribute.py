@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 
 from attrimark.suite.suite import Pooling
 
-from .border import exploration, maybe_missing, numbers
+from .border import exploration, maybe_missing, single
 from .evaluator import Question, SubsetEvaluator
 from .meter import counted
 from .peak import peak_of_memory
@@ -131,7 +131,7 @@ def _by_subsets(
         row, where = question.row, f"{method}, text {question.row.example.id}"
         attribution = _attribution(prepared.model, row, answer.scores.values, answer.scores.diagnostics, where)
         if answer.by_token:
-            by_token = [numbers(each.values, where, (len(row.features),)) for each in answer.by_token]
+            by_token = [single(each.values, where, (len(row.features),)) for each in answer.by_token]
             attribution = with_tokens(attribution, by_token, prepared.model)
         made.append(
             replace(
@@ -179,15 +179,17 @@ def _by_network(prepared: Prepared, method: ModelMethod, pooling: Pooling, draw:
         notes = {name: maybe_missing(each, f"{method}, {name}") for name, each in scores.diagnostics.items()}
         for line, place in enumerate(places):
             row = prepared.rows[place]
+            where = f"{method}, text {row.example.id}"
             diagnostics = {name: each[line] for name, each in notes.items()}
             if components is None:
                 real = values[line][batch.real[line].cpu().numpy()]
                 scored = pooled(real, row.feature_of, len(row.features), pooling)
                 mine = row.feature_of >= 0
-                unpooled, feature_of = real[mine].astype(np.float32), row.feature_of[mine]
+                feature_of = row.feature_of[mine]
+                unpooled = single(real[mine], where, feature_of.shape)  # pooling by the largest hides an infinite one
             else:
                 row, scored, unpooled, feature_of = replace(row, features=components), values[line], None, None
-            attribution = _attribution(prepared.model, row, scored, diagnostics, f"{method}, text {row.example.id}")
+            attribution = _attribution(prepared.model, row, scored, diagnostics, where)
             attribution = replace(attribution, unpooled=unpooled, feature_of=feature_of)
             made[place] = replace(attribution, own=costs[line], actual=costs[line])
         prepared.advance(str(method), len(made), len(prepared.rows))
@@ -267,7 +269,7 @@ def _attribution(model: Model, row: Encoded, scores: Any, diagnostics: Mapping[s
     return Attribution(
         example=row.example,
         features=row.features,
-        scores=numbers(scores, where, (len(row.features),)).astype(np.float32),
+        scores=single(scores, where, (len(row.features),)),
         target=row.target,
         explained=explained(model, row),
         # arrays (a standard error for each feature) are kept as their mean: one number says how noisy scores are

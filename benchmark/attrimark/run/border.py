@@ -53,6 +53,23 @@ def maybe_missing(returned: Any, what: str) -> NDArray[Any]:
     return made
 
 
+def single(returned: Any, what: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """As `numbers`, in the precision in which scores are kept.
+
+    Raises:
+        InvalidNumbers: they are none, or lie where that precision has no numbers but infinity and zero.
+    """
+    values = numbers(returned, what, shape)
+    with np.errstate(over="ignore", under="ignore"):
+        made = values.astype(np.float32)
+    kept_as = "in float32, in which scores are kept"
+    if not np.isfinite(made).all():
+        raise InvalidNumbers(f"{what}: {np.abs(values).max():g} is infinite {kept_as}")
+    if values.any() and not made.any():
+        raise InvalidNumbers(f"{what}: {np.abs(values).max():g} and all others are 0 {kept_as}")
+    return made
+
+
 def number(returned: Any, what: str, bounds: tuple[float, float] = (-np.inf, np.inf)) -> float:
     """One finite number within its bounds.
 
