@@ -8,7 +8,8 @@ import torch
 from attrimark.results.bundle import read_bundle
 from attrimark.results.outputs_file import read_outputs
 from attrimark.results.store import Store
-from attrimark.run.kept_weights import kept_weights
+from attrimark.run import kept_weights as module
+from attrimark.run.kept_weights import keep_weights, kept_weights
 from attrimark.run.local import Slot
 from attrimark.run.scheduler import pending, run
 from attrimark.suite.matrix import cells_of
@@ -91,6 +92,26 @@ def test_no_flipped_bit_changes_what_is_read(made, flips):
         assert not told or path.name in told
         noticed += bool(told)
     assert noticed > flips / 2
+
+
+@pytest.mark.parametrize("kind", ["outputs", "variants"])
+def test_a_file_under_the_name_of_another_is_noticed(made, kind):
+    cells, store = [cell.id for cell in made[0]], made[1]
+    one, other = [path for path in files_of(store) if path.parent.name == kind][:2]
+    content, expected = one.read_bytes(), read(one, cells)
+    one.write_bytes(other.read_bytes())
+    told = error_of(one, cells, expected)
+    one.write_bytes(content)
+    assert "under that name" in told
+
+
+def test_what_an_earlier_version_kept_under_no_name_is_read(tmp_path, monkeypatch):
+    path, weights = tmp_path / "kept.safetensors", {"weight": torch.ones(2)}
+    hashed = module._hash
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_hash", lambda moved, file: hashed(moved, None))
+        keep_weights(weights, path)
+    assert torch.equal(kept_weights(path)["weight"], weights["weight"])
 
 
 @pytest.mark.long

@@ -1,7 +1,8 @@
 """A cell's raw outputs in one safetensors file, named by the cell and the choices that it was asked for.
 
 As in a bundle, nothing is pickled: there are arrays, and the rest is JSON in an array of bytes. A hash of all of them
-is one array more, and is checked on read: safetensors loads a flipped byte silently.
+and of the file's name is one array more, and is checked on read: safetensors loads a flipped byte silently, and nothing
+else tells one cell's file from another's.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ def write_outputs(outputs: RawOutputs, path: Path) -> None:
     plain = json.dumps({name: getattr(outputs, name) for name in _PLAIN}).encode()
     arrays = {name: np.ascontiguousarray(getattr(outputs, name)) for name in _ARRAYS}
     arrays["plain"] = np.frombuffer(plain, dtype=np.uint8)
-    write_whole(save({**arrays, "sha256": _digest(arrays)}), path)
+    write_whole(save({**arrays, "sha256": _digest(arrays, path.name)}), path)
 
 
 def read_outputs(path: Path) -> RawOutputs:
     """The raw outputs of one file, exactly as they were written.
 
     Raises:
-        AttrimarkError: there is no such file, it is a link, or its content is not what was written.
+        AttrimarkError: there is no such file, it is a link, or its content is not what was written under that name.
     """
     again = "run the suite again to replace it"
     if path.is_symlink():
@@ -57,15 +58,16 @@ def read_outputs(path: Path) -> RawOutputs:
     except SafetensorError as error:
         raise AttrimarkError(f"{path} is corrupt ({error}): {again}") from error
     found = arrays.pop("sha256", None)
-    if found is None or not np.array_equal(found, _digest(arrays)):
-        raise AttrimarkError(f"{path} is corrupt: its content is not what was written: {again}")
+    # an earlier version hashed no name
+    if found is None or not any(np.array_equal(found, _digest(arrays, name)) for name in (path.name, None)):
+        raise AttrimarkError(f"{path} is corrupt: its content is not what was written under that name: {again}")
     plain = {name: tuple(each) for name, each in json.loads(arrays.pop("plain").tobytes()).items()}
     return RawOutputs(**plain, **arrays)  # pyright: ignore[reportArgumentType]
 
 
-def _digest(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The sha256 of names, types, shapes and numbers, as 32 bytes."""
-    sha256 = hashlib.sha256()
+def _digest(arrays: Mapping[str, np.ndarray], file: str | None) -> np.ndarray:
+    """The sha256 of the file's name, and of names, types, shapes and numbers, as 32 bytes."""
+    sha256 = hashlib.sha256(f"{file}\n".encode() if file else b"")
     for name in sorted(arrays):
         each = arrays[name]
         sha256.update(f"{name} {each.dtype.name} {each.shape}\n".encode())
