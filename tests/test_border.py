@@ -30,7 +30,9 @@ TEXTS = ["the film is good", "a dull plot"]
         (np.array([1.0, 2.0, 3.0]), r"an array \(3,\) was returned where one \(2,\) is due"),
         (np.array([[1.0, 2.0]]), r"an array \(1, 2\)"),
         (1.0, r"an array \(\)"),
-        (torch.tensor([1.0, 0.0]).to_sparse(), "a sparse tensor"),
+        (torch.tensor([1.0, 0.0]).to_sparse(), "a sparse or nested tensor"),
+        (torch.ones(2, device="meta"), "a tensor on the device meta"),
+        (torch.tensor([1j, 0]).conj(), "complex64 was returned"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
@@ -40,11 +42,26 @@ def test_what_is_no_array_of_finite_numbers_is_refused(returned, message):
 
 
 @pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: torch.nested.nested_tensor([torch.ones(1), torch.ones(2)]), "a sparse or nested tensor"),
+        (lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "a quantized tensor"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors", "ignore:torch.quantize_per_tensor")
+def test_what_numpy_does_not_know_is_refused(make, message):
+    with pytest.raises(InvalidNumbers, match=message):
+        border.numbers(make(), "mine", (2,))
+
+
+@pytest.mark.parametrize(
     "returned",
     [
         np.array([1, 2]),
         [1.0, 2.0],
         torch.tensor([1.0, 2.0], dtype=torch.bfloat16, requires_grad=True),
+        torch.tensor([1.0, 2.0]).to(torch.float8_e4m3fn),
+        torch._neg_view(torch.tensor([-1.0, -2.0])),
         np.array([1.0, 2.0], dtype=np.float16),
     ],
     ids=lambda value: type(value).__name__,

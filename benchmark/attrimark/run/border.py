@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 SLACK = 1e-6  # relative: bounds hold but for rounding
+OF_NUMPY = (torch.float16, torch.float32, torch.float64)
 
 
 def numbers(returned: Any, what: str, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
@@ -28,7 +29,7 @@ def numbers(returned: Any, what: str, shape: tuple[int, ...] | None = None) -> N
         shape: that they must have; any where it is None.
 
     Raises:
-        InvalidNumbers: they are complex, masked, not finite, no numbers at all, or of another shape.
+        InvalidNumbers: they are complex, masked, sparse, not finite, no numbers at all, or of another shape.
     """
     values = maybe_missing(returned, what)
     if shape is not None and values.shape != shape:
@@ -42,7 +43,7 @@ def maybe_missing(returned: Any, what: str) -> NDArray[Any]:
     """As `numbers`, of any shape, where NaN has a meaning.
 
     Raises:
-        InvalidNumbers: they are complex, masked, or no numbers at all.
+        InvalidNumbers: they are complex, masked, sparse, or no numbers at all.
     """
     values = _on_this_side(returned, what)
     if isinstance(values, np.ma.MaskedArray):
@@ -141,7 +142,12 @@ def _copied(value: Any) -> Any:
 def _on_this_side(returned: Any, what: str) -> Any:
     if not isinstance(returned, Tensor):
         return returned
-    if returned.layout is not torch.strided:
-        raise InvalidNumbers(f"{what}: a sparse tensor was returned where a dense one is due")
-    found = returned.detach().cpu()
-    return (found.float() if found.dtype is torch.bfloat16 else found).numpy()
+    if returned.layout is not torch.strided or returned.is_nested:
+        raise InvalidNumbers(f"{what}: a sparse or nested tensor was returned where a dense one is due")
+    if returned.is_meta:
+        raise InvalidNumbers(f"{what}: a tensor on the device meta was returned, which has no numbers")
+    if returned.is_quantized:
+        raise InvalidNumbers(f"{what}: a quantized tensor was returned where real numbers are due")
+    found = returned.detach().cpu().resolve_conj().resolve_neg()
+    known = not found.is_floating_point() or found.dtype in OF_NUMPY
+    return (found if known else found.float()).numpy()
