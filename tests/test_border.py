@@ -221,6 +221,13 @@ def test_a_method_that_returns_something_else_has_no_number(method, cause, messa
     assert alone.status == good.status == "ok"
 
 
+@pytest.mark.parametrize("bounds", [(np.nan, np.nan), (0.0, np.nan), (1.0, 0.0)])
+def test_bounds_are_an_interval(monkeypatch, bounds):
+    monkeypatch.setattr(Beyond, "bounds", bounds)
+    with pytest.raises(ValueError, match=r"beyond declares the bounds .* which are no interval"):
+        Beyond()
+
+
 def test_a_metric_outside_its_bounds_has_no_number():
     model = TinyEncoder().load(LABELS, "cpu")
     made = evaluate(model, texts=TEXTS, methods=["leave-one-out"], metrics=[Beyond(), Endless(), "sufficiency"])

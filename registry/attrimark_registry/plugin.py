@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict, PrivateAttr, model_validator
 
 from .attribution import Attribution, Scores
 from .encoding import Batch
@@ -295,6 +295,13 @@ class Metric(Plugin, ABC):
     unit: ClassVar[str] = ""
     headline: ClassVar[bool] = True  # False: shown apart from the leaderboard's main table
     oracle: ClassVar[float | None] = None  # what the best possible explanation gets, if the same for every text
+
+    @model_validator(mode="after")
+    def _bounds_are_an_interval(self) -> Metric:
+        low, high = self.bounds
+        if not low <= high:  # nor where one is NaN, within which everything would lie
+            raise ValueError(f"{self.name} declares the bounds {low:g} to {high:g}, which are no interval")
+        return self
 
 
 class SubsetMetric(Metric, ABC):
