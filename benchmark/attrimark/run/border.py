@@ -144,10 +144,13 @@ def _on_this_side(returned: Any, what: str) -> Any:
         return returned
     if returned.layout is not torch.strided or returned.is_nested:
         raise InvalidNumbers(f"{what}: a sparse or nested tensor was returned where a dense one is due")
-    if returned.is_meta:
-        raise InvalidNumbers(f"{what}: a tensor on the device meta was returned, which has no numbers")
     if returned.is_quantized:
         raise InvalidNumbers(f"{what}: a quantized tensor was returned where real numbers are due")
-    found = returned.detach().cpu().resolve_conj().resolve_neg()
+    try:
+        found = returned.detach().cpu().resolve_conj().resolve_neg()
+    except NotImplementedError as error:
+        raise InvalidNumbers(
+            f"{what}: a tensor on the device {returned.device} was returned, which has no numbers"
+        ) from error
     known = not found.is_floating_point() or found.dtype in OF_NUMPY
     return (found if known else found.float()).numpy()
