@@ -631,6 +631,13 @@ def test_a_collapse_of_accuracy_never_passes(primary, count, seeded):
     assert exit_code(compare(before, after)) == 1
 
 
+@pytest.mark.parametrize(("count", "now"), [(1, 0.0), (4, 0.0), (12, 0.75)])
+def test_a_fall_of_accuracy_that_too_few_texts_show_is_inconclusive(count, now):
+    before, after = (suite(of_model(share, count, weights=str(share)), primary=(), group=ALONE) for share in (1.0, now))
+    assert exit_code(compare(before, after)) == 7
+    assert exit_code(compare(before, before)) == 0
+
+
 def test_a_fall_of_accuracy_that_seeds_may_explain_does_not_gate():
     before, after = (
         suite(of_model(share, seeded=True, weights=str(share)), primary=("accuracy",), group=ALONE)

@@ -54,7 +54,7 @@ def command(
     """Run SUITE and compare it with what was recorded: counted costs, values of metrics, and what fails now.
 
     Exit codes: 0 passed, 1 a regression, 2 interrupted, 4 wrong usage or recorded file, 5 nothing to compare, 7 a
-    primary metric cannot be compared (with --strict also: cannot be told).
+    primary metric cannot be compared, or a model's accuracy may have fallen (with --strict also: cannot be told).
     """
     from dataclasses import replace
 

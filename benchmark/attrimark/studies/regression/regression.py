@@ -18,6 +18,7 @@ from attrimark.results.paired import paired
 from attrimark.results.scores import is_control
 from attrimark.statistics.holm import holm
 from attrimark.statistics.intervals import FEWEST_SEEDS
+from attrimark.suite.names import MODEL_ALONE
 
 from .accuracy_change import COLLAPSE, fall_p_value, is_accuracy
 from .quality_change import ALPHA, FEWEST_TEXTS, detectable, new_seed_detectable, new_seed_p_value, p_value
@@ -114,9 +115,16 @@ def exit_code(findings: Sequence[Finding], strict: bool = False, improvements: I
     if gating & {"regressed", "missing"} or (improvements == "fail" and "improved" in gating):
         return REGRESSED
     open_primary = any(each.gates and each.kind == "quality" and each.verdict == "incomparable" for each in findings)
-    if open_primary or (strict and gating & {"inconclusive", "incomparable"}):
+    if open_primary or any(map(_may_have_fallen, findings)) or (strict and gating & {"inconclusive", "incomparable"}):
         return INCONCLUSIVE
     return PASSED
+
+
+def _may_have_fallen(finding: Finding) -> bool:
+    """Whether a model's accuracy fell far, on too few texts to tell: a model that broke must not pass for that."""
+    alone = method_of(finding.cell) == MODEL_ALONE and is_accuracy(finding.what, None)
+    far = (finding.before or 0.0) - (finding.after or 0.0) >= COLLAPSE
+    return alone and far and finding.gates and finding.verdict == "inconclusive"
 
 
 # State and cost, cell by cell
@@ -348,10 +356,13 @@ def _is_equal(one: Values, other: Values) -> bool:
 def _fallen(
     finding: Finding, drops: Float[np.ndarray, "seeds texts"], threshold: float, worst: tuple[WorstText, ...]
 ) -> Finding | None:
-    """That a model's accuracy fell, by its own test, however few texts there are; it gates, primary or not."""
+    """That a model's accuracy fell, or may have, by its own test; it gates, primary or not."""
     drop, p = _mean(drops), fall_p_value(drops)
-    if drop < threshold or p > ALPHA:
+    if drop < threshold or (p > ALPHA and drop < COLLAPSE):
         return None
+    if p > ALPHA:
+        told = f"the accuracy fell by {drop:.3f}, on too few texts to tell (p = {p:.2g}, exact sign test): measure more"
+        return replace(finding, verdict="inconclusive", gates=True, reason=told, worst=worst)
     reason = f"the accuracy fell by {drop:.3f} (p = {p:.2g}, exact sign test over texts)"
     return replace(finding, verdict="regressed", gates=True, reason=reason, worst=worst)
 
