@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from attrimark.cli import main
-from attrimark_registry import load_catalog
+from attrimark_registry import AttrimarkError, load_catalog
 from click.testing import CliRunner
 
 HEALTHY = """
@@ -45,6 +45,12 @@ BROKEN = {
     "typo": (HEALTHY.replace("register_methods", "register_methodz"), "unknown hook 'register_methodz'"),
     "argument": (HEALTHY.replace("register_methods()", "register_methods(extra)"), "PluginValidationError: "),
     "abstract": (HEALTHY.replace("def explore", "def explain"), "Lens does not implement explore"),
+    "bare": (
+        HEALTHY.replace(
+            "import SubsetMethod, hookimpl", "import hookimpl\nfrom attrimark_registry.plugin import Method"
+        ).replace("(SubsetMethod)", "(Method)"),
+        "Lens is a bare Method: derive it from one of SubsetMethod, ModelMethod",
+    ),
     "moves": ("import os\nos.chdir('/')", "it changes the working directory, for every plugin"),
     "patches": (
         "import torch\ntorch.nn.Linear.forward = lambda *given: given[1]",
@@ -143,6 +149,17 @@ def test_the_environment_chooses_whose_plugins_are_used(install: Install, monkey
     methods = load_catalog().entries["method"]
     assert {"lens", "spectacles"} & methods.keys() == found
     assert "leave-one-out" in methods
+
+
+def test_a_name_that_is_not_there_may_have_been_switched_off(install: Install, monkeypatch) -> None:
+    install("near_lens", HEALTHY.replace("{name}", "lens"))
+    monkeypatch.setenv("ATTRIMARK_PLUGINS", "none")
+    with pytest.raises(AttrimarkError, match=r'no method named "lens".*ATTRIMARK_PLUGINS=none switches'):
+        load_catalog().find("method", "lens")
+    monkeypatch.delenv("ATTRIMARK_PLUGINS")
+    with pytest.raises(AttrimarkError, match=r'no method named "glasses"') as told:
+        load_catalog().find("method", "glasses")
+    assert "ATTRIMARK_PLUGINS" not in str(told.value)
 
 
 def test_what_is_printed_at_import_leaves_data_clean(install: Install) -> None:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from . import hookspecs
 from .errors import AttrimarkError
 from .names import nearest
-from .plugin import KINDS, Kind, Plugin
+from .plugin import KINDS, ROLES, Kind, Plugin
 from .process_state import ProcessState
 
 GROUP = "attrimark"
@@ -83,7 +83,9 @@ class Catalog:
         if name in known:
             return known[name].plugin
         hint = nearest(name, known) or f"; installed: {', '.join(sorted(known))}"
-        raise AttrimarkError(f'no {kind} named "{name}"{hint}')
+        chosen = os.environ.get(ALLOWED)
+        others = f"; {ALLOWED}={chosen} switches plugins of other distributions off" if chosen else ""
+        raise AttrimarkError(f'no {kind} named "{name}"{hint}{others}')
 
     def make(self, kind: Kind, name: str, /, **options: Any) -> Plugin:
         """A plugin with its options.
@@ -255,6 +257,9 @@ def _called(manager: pluggy.PluginManager, hook: str, name: str) -> list[Any]:
 def _check(kind: Kind, plugin: Any) -> None:
     if not (inspect.isclass(plugin) and issubclass(plugin, KINDS[kind])):
         raise TypeError(f"register_{_plural(kind)} returned {plugin!r}, which is no {KINDS[kind].__name__} class")
+    if not issubclass(plugin, ROLES.get(kind, Plugin)):
+        roles = ", ".join(each.__name__ for each in ROLES[kind])
+        raise TypeError(f"{plugin.__name__} is a bare {KINDS[kind].__name__}: derive it from one of {roles}")
     if inspect.isabstract(plugin):
         raise TypeError(f"{plugin.__name__} does not implement {', '.join(sorted(plugin.__abstractmethods__))}")
     if not isinstance(getattr(plugin, "name", None), str):

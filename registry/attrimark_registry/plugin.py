@@ -367,3 +367,9 @@ class PopulationMetric(Metric, ABC):
 KINDS: Mapping[Kind, type[Plugin]] = {
     kind.kind: kind for kind in (Dataset, ModelSource, Strategy, Quantizer, Method, Metric)
 }
+
+# what a plugin of such a kind does is decided by one of these
+ROLES: Mapping[Kind, tuple[type[Plugin], ...]] = {
+    "method": (SubsetMethod, ModelMethod),
+    "metric": (SubsetMetric, SpanMetric, ModelMetric, PopulationMetric),
+}
