@@ -321,11 +321,17 @@ class SubsetMetric(Metric, ABC):
 
 
 class SpanMetric(Metric, ABC):
-    """Compares scores with what is known of the text."""
+    """Compares scores with what is known of the text.
+
+    It asks no network, so that chance can be had exactly: the same scores are compared in other orders of the words.
+    """
 
     @abstractmethod
     def compare(self, attribution: Attribution, example: Example) -> float | None:
-        """One number, or None where the example says nothing (no rationale, say)."""
+        """One number, or None where the example says nothing (no rationale, say).
+
+        Called some 200 times for each text: it decides by its arguments alone, and costs little.
+        """
 
 
 class ModelMetric(Metric, ABC):
