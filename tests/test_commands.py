@@ -160,7 +160,8 @@ def test_normalised_scores_of_two_networks_stand_side_by_side(tmp_path):
     assert all(0 <= each["mean"] <= 1 for by_variant in scores.values() for each in by_variant.values())
     assert list(found["refused"]) == ["sufficiency"]
     board, *_ = json.loads(CliRunner().invoke(main, ["leaderboard", "bounded", "--json", *places]).stdout)
-    assert board["columns"][0]["scale"]["top"] == "oracle"
+    scale = board["columns"][0]["scale"]
+    assert scale["random"] < scale["best"]  # the best order of each text is known
 
 
 @pytest.mark.long
