@@ -18,8 +18,8 @@ from .errors import Unsupported
 Operator = Literal["mask", "delete", "pad", "attention", "mean"]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
 
-# Operators of a family say nearly the same of methods: what `delete` and `attention` say correlates at 0.71 to 0.93
-# where `mask` and `delete` correlate at 0.13 to 0.34. Of each family the first is the one to take if there is a choice.
+# Operators of a family leave a network nearly the same to see, and so say nearly the same of methods. Of each family
+# the first is the one to take if there is a choice.
 FAMILIES: tuple[tuple[Operator, ...], ...] = (("mask",), ("delete", "attention"), ("mean", "pad"))
 
 

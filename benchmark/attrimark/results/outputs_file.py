@@ -2,7 +2,7 @@
 
 As in a bundle, nothing is pickled: there are arrays, and the rest is JSON in an array of bytes. A hash of all of them
 and of the file's name is one array more, and is checked on read: safetensors loads a flipped byte silently, and nothing
-else tells one cell's file from another's.
+else distinguishes the file of one cell from that of another.
 """
 
 from __future__ import annotations

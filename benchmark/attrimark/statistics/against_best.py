@@ -30,7 +30,7 @@ PerPair = Float[np.ndarray, "methods methods"]
 
 @dataclass(frozen=True)
 class AgainstBest:
-    """One method beside the best of the others.
+    """One method compared with the best of the others.
 
     Attributes:
         lead: over the best of the others, negative where it is behind, with Hsu's constrained interval, which holds
@@ -46,7 +46,7 @@ class AgainstBest:
 
 
 def against_best(pairs: Pairs, seed: int = 0, level: float = 0.95, draws: int = DRAWS) -> dict[str, AgainstBest]:
-    """Each method beside the best of the others that it can be compared with.
+    """Each method and the best of the others that it can be compared with.
 
     Fewer than 5 seeds speak for texts only. Two methods whose difference is the same everywhere are compared by the
     sign test over texts; where that cannot decide, what depends on them has no interval.

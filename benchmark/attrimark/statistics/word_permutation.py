@@ -36,7 +36,7 @@ class AgainstChance:
 def against_chance(
     means: Mapping[str, tuple[float, Float[np.ndarray, " orders"]]], level: float = 0.95
 ) -> dict[str, AgainstChance]:
-    """Each method's scores as they are, beside the same in other orders; a tie where orders make no difference.
+    """Each method's scores as they are, compared with the same in other orders; a tie where orders make no difference.
 
     Args:
         means: by method, over networks and texts: of the scores as they are, and in each of the other orders.

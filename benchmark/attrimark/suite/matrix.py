@@ -33,7 +33,7 @@ from attrimark_registry.text import Example, Granularity, Splits
 from attrimark.suite.choices import Choices
 
 from .names import MODEL_ALONE, cell_name
-from .numerics import BESIDE_VALUES, DEFAULT_OPERATORS, Asked, numerics
+from .numerics import DEFAULT_OPERATORS, WITH_VALUES, Asked, numerics
 from .suite import Matrix, Pooling, Suite
 
 Chain = tuple[Strategy | Quantizer, ...]
@@ -392,7 +392,7 @@ def _unmet(plugin: Strategy | Method | ModelMetric, variant: Variant) -> str | N
 
 def _address(metric: Metric, removing: Sequence[Any]) -> str:
     """The hash of a judgement: the metric's own, and what else decides its numbers."""
-    more = removing if isinstance(metric, SubsetMetric) else BESIDE_VALUES if isinstance(metric, SpanMetric) else ()
+    more = removing if isinstance(metric, SubsetMetric) else WITH_VALUES if isinstance(metric, SpanMetric) else ()
     return _digest([metric.digest, *more]) if more else metric.digest
 
 

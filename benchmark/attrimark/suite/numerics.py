@@ -18,8 +18,8 @@ from attrimark_registry.removal import Operator
 # them: a later one is written here, and what was stored by the first stays under hashes of its own.
 DEFAULT_OPERATORS: tuple[str, ...] = ("one of each family",)
 
-# The same for metrics that ask no network: what is kept beside their values.
-BESIDE_VALUES: tuple[str, ...] = ("in other orders of the words",)
+# The same for metrics that ask no network: what is kept with their values.
+WITH_VALUES: tuple[str, ...] = ("in other orders of the words",)
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ class Comparison:
         }
         return {label: each for label, each in found.items() if each.shape[2]}
 
+    @cached_property
     def orders(self) -> dict[str, tuple[float, Float[np.ndarray, " orders"]]]:
         """Each method's mean, and its means with the words in other orders; none where any method lacks those."""
         methods = {label: array for label, array in self.scores.items() if label != self.control}

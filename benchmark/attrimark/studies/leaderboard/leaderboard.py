@@ -157,7 +157,7 @@ def _columns(
             margin=_margin(metric, comparison, scale, margin),
             reliability=split_half(np.array(list(means[digest].values()))) if means[digest] else None,
             with_truth=with_truth(means[digest], means[truth]) if truth and any(comparison.operators) else None,
-            permuted=bool(comparison.orders()),
+            permuted=bool(comparison.orders),
             separates=any(score.verdict == "better" for score in scores[digest].values()),
             scale=scale,
         )

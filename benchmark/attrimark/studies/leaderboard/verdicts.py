@@ -43,7 +43,7 @@ def scores_of(
     by_family = comparison.differences()
     differences = {label: each.mean(axis=2) for label, each in by_family.items()}
     beside_random = simultaneous(differences, level=shared)
-    for label, found in against_chance(comparison.orders(), shared).items():
+    for label, found in against_chance(comparison.orders, shared).items():
         beside_random[label] = replace(beside_random[label], p=found.p, direction=found.direction)
     adjusted = comparison.adjusted(comparison.scores) if comparison.scores else {}
     scores: dict[str, Score] = {}
@@ -94,7 +94,7 @@ def _verdict(
 def _beside_the_best(
     pairs: Pairs, control: str | None, scores: Mapping[str, Score], higher_is_better: bool, level: float
 ) -> dict[str, Score]:
-    """Scores with what the methods are beside each other; random is no rival."""
+    """Scores with how far each method is behind the best of the others; random is no rival."""
     methods = [place for place, name in enumerate(pairs.names) if name != control]
     if len(methods) < 2:
         return {}

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import binomtest
 
-COLLAPSE = 0.1  # of the accuracy of a model that was trained again: seeds of one recipe are closer than that
+COLLAPSE = 0.1  # of accuracy: seeds of one recipe are closer than that, and no model that fell so far may pass
 
 
 def is_accuracy(metric: str, method: str | None) -> bool:
